@@ -27,7 +27,7 @@ struct gm_context {
     void *alloc_user;
     size_t mem_now, mem_peak; /* atomic */
     uint64_t mem_limit;
-    int64_t alloc_count;  /* atomic: number of gmi_alloc calls, for tests */
+    size_t alloc_count;   /* atomic: number of calls of the allocator that asked for memory, for tests */
     gm_log_fn log;
     void *log_user;
     int32_t log_level;
@@ -40,6 +40,11 @@ struct gm_context {
     gmi_pool *pool;
     gm_parallel_fn parallel_for;
     void *parallel_user;
+    int64_t pid;          /* of the process that made it: a forked child runs inline */
+    int32_t region;       /* atomic: a parallel region is under way */
+    int32_t fail_lock;    /* atomic: guards the message against pool threads */
+    int32_t held, stale;  /* err.c: a message that a callback's calls may not clear; one they left behind */
+    uint64_t fp_word;     /* the host's floating point state, while depth > 0 */
     int32_t depth;        /* public calls under way */
     const char *call;     /* outermost call */
     gm_status status;     /* of the last failing call */
@@ -57,6 +62,14 @@ void gmi_context_release(gm_context *c);
 int32_t gmi_atomic_add(int32_t *p, int32_t d); /* returns the new value, sequentially consistent */
 int32_t gmi_atomic_get(const int32_t *p);
 void gmi_atomic_set(int32_t *p, int32_t v);
+int32_t gmi_atomic_swap(int32_t *p, int32_t v);                /* returns the old value */
+int gmi_atomic_cas(int32_t *p, int32_t expected, int32_t v);   /* 1 when it was `expected` and is now v */
+void gmi_cpu_pause(void);                                      /* a hint inside a spin loop */
+/* Option structs begin with `size_t size`. init: copies the defaults, never past `size` bytes, zeroes what a newer header has beyond them, and
+ * writes size. merge: full (n bytes, holding the defaults) takes what the caller's struct has; -1 when its size makes no sense or when bytes beyond n
+ * are used. */
+void gmi_options_init(void *to, size_t size, const void *defaults, size_t n);
+int gmi_options_merge(void *full, size_t n, const void *given);
 
 /* ---- err.c ---- */
 void gmi_enter(gm_context *c, const char *call);
@@ -66,14 +79,19 @@ gm_status gmi_fail(gm_context *c, gm_status s, const char *f, ...);
 gm_status gmi_fail_at(gm_context *c, gm_status s, int64_t where, const char *f, ...);
 gm_status gmi_fail_os(gm_context *c, gm_status s, int os_error, const char *f, ...);
 typedef struct gmi_callback_state {
-    int32_t depth;
+    int32_t depth, held;
     const char *call;
+    uint64_t fp_word;
 } gmi_callback_state;
 gmi_callback_state gmi_callback_begin(gm_context *c);
 void gmi_callback_end(gm_context *c, gmi_callback_state s);
 void gmi_log(gm_context *c, int32_t level, const char *f, ...);
 int gmi_cancelled(gm_context *c); /* the flag; gmi_cancel_clear takes it down */
 void gmi_cancel_clear(gm_context *c);
+int gmi_status_known(gm_status s); /* 1 for the values of GM_STATUS_LIST */
+/* What a host's callback answered, as the status of the call: known failures are handed on, unknown values become GM_E_CALLBACK. `what` names the
+ * callback in the message. GM_OK stays GM_OK. */
+gm_status gmi_callback_status(gm_context *c, gm_status s, const char *what);
 
 /* ---- alloc.c: sizes checked; results NULL with the message set ---- */
 void *gmi_alloc(gm_context *c, uint64_t bytes);                    /* zeroed; 0 bytes gives a valid pointer */
@@ -131,7 +149,12 @@ size_t gmi_format_float(char *to, size_t n, float v);    /* shortest that reads 
 size_t gmi_format_fixed(char *to, size_t n, double v, int digits); /* for people: rounded decimal, digits after the point */
 /* Correctly rounded; end at the first byte not used; 0 when a number was read, -1 when none. Accepts [+-]digits[.digits][e[+-]digits], nan, inf. */
 int gmi_parse_double(const char *s, size_t n, double *v, size_t *used);
+int gmi_parse_float(const char *s, size_t n, float *v, size_t *used); /* correctly rounded to float (not by way of double) */
 int gmi_parse_i64(const char *s, size_t n, int64_t *v, size_t *used); /* -1 also on overflow */
+/* Bytes of the UTF-8 sequence at s (1..4), 0 when it is invalid, overlong, a surrogate, past U+10FFFF or cut off by n. */
+int gmi_utf8_len(const char *s, size_t n);
+int gmi_f64_finite(double v); /* neither NaN nor infinite, by its bits */
+int gmi_f32_finite(float v);
 
 /* ---- buf.c: a growing byte buffer with a sticky failure ---- */
 typedef struct gmi_buf {
@@ -177,6 +200,7 @@ typedef struct gmi_in {
     int fd;              /* -1 when not a path */
     uint64_t pos;
     uint64_t total;      /* UINT64_MAX when unknown */
+    int seekable;        /* a path of a regular file */
     const char *name;    /* for messages */
 } gmi_in;
 gm_status gmi_in_open(gm_context *c, const gm_reader *r, gmi_in *in);
@@ -190,7 +214,7 @@ typedef struct gmi_out {
     gm_context *ctx;
     gm_writer *w;
     int fd;
-    char *path, *temp;   /* atomic replace of path */
+    char *path, *temp;   /* atomic replace of path; temp is NULL when path is not a regular file and is written in place */
     uint64_t pos;
     char *buffer;        /* 64 KiB */
     size_t buffered;
@@ -203,6 +227,7 @@ gm_status gmi_out_close(gmi_out *o, gm_status s); /* s != GM_OK: drop the tempor
 /* ---- os_posix.c: the only file with system calls ---- */
 int gmi_os_open_read(const char *path, uint64_t *size, int *is_dir); /* fd or -errno; size UINT64_MAX when not regular */
 int gmi_os_open_temp(const char *path, char *temp, size_t n);        /* creates "<path>.tmpXXXXXX" exclusively; fd or -errno */
+int gmi_os_resolve(const char *path, char *to, size_t n);            /* follows symbolic links; 1 regular, 0 absent, 2 other, or -errno */
 int gmi_os_create(const char *path, int append);                      /* plain create/append (logs) */
 int64_t gmi_os_read(int fd, void *to, size_t n);                      /* retries EINTR; bytes or -errno */
 int64_t gmi_os_write(int fd, const void *p, size_t n);
@@ -215,4 +240,17 @@ int gmi_os_list(const char *dir, int (*each)(void *user, const char *name), void
 const char *gmi_os_error_text(int os_error); /* own short table: "no such file", ... */
 int32_t gmi_os_cpus(void);                   /* CPUs this process may use */
 void *gmi_os_alloc(void *user, void *p, size_t old_size, size_t new_size, size_t align); /* the default gm_alloc_fn */
+int64_t gmi_os_pid(void);
+/* Threads. A gate is a lock with two conditions (0 and 1); threads live in memory given by the caller, of the sizes named here. */
+size_t gmi_os_gate_size(void);
+size_t gmi_os_thread_size(void);
+int gmi_os_gate_init(void *gate); /* 0 or errno */
+void gmi_os_gate_end(void *gate);
+void gmi_os_gate_lock(void *gate);
+void gmi_os_gate_unlock(void *gate);
+void gmi_os_gate_wait(void *gate, int condition);          /* with the lock held */
+void gmi_os_gate_wake(void *gate, int condition, int all);
+int gmi_os_thread_start(void *thread, void (*fn)(void *), void *arg); /* 0 or errno; blocks all signals in it; 256 KiB stack */
+void gmi_os_thread_join(void *thread);
+void gmi_os_yield(void);
 #endif

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/* simd_avx2.h: eight lanes with hardware fma. Include simd.h, not this file. */
+#include <immintrin.h>
+#define GMI_W 8
+#define GMI_WD 4
+#define GMI_ND 2
+
+typedef __m256 vf;
+typedef __m256 vm;
+typedef __m256i vi;
+typedef __m256d vd;
+typedef __m256d vdm;
+
+GMI_INLINE vf vf_load(const float *p) { return _mm256_loadu_ps(p); }
+GMI_INLINE void vf_store(float *p, vf v) { _mm256_storeu_ps(p, v); }
+GMI_INLINE vf vf_set1(float x) { return _mm256_set1_ps(x); }
+GMI_INLINE vf vf_zero(void) { return _mm256_setzero_ps(); }
+/* masked moves touch no byte of a lane that is off */
+GMI_INLINE __m256i gmi_lanes8(int64_t n)
+{
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(n > 8 ? 8 : (int32_t)n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+GMI_INLINE vf vf_load_n(const float *p, int64_t n) { return _mm256_maskload_ps(p, gmi_lanes8(n)); }
+GMI_INLINE void vf_store_n(float *p, vf v, int64_t n) { _mm256_maskstore_ps(p, gmi_lanes8(n), v); }
+GMI_INLINE vf vf_from_u8(const uint8_t *p)
+{
+    return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)p)));
+}
+
+GMI_INLINE vf vf_add(vf a, vf b) { return _mm256_add_ps(a, b); }
+GMI_INLINE vf vf_sub(vf a, vf b) { return _mm256_sub_ps(a, b); }
+GMI_INLINE vf vf_mul(vf a, vf b) { return _mm256_mul_ps(a, b); }
+GMI_INLINE vf vf_div(vf a, vf b) { return _mm256_div_ps(a, b); }
+GMI_INLINE vf vf_sqrt(vf a) { return _mm256_sqrt_ps(a); }
+GMI_INLINE vf vf_fma(vf a, vf b, vf c) { return _mm256_fmadd_ps(a, b, c); }
+GMI_INLINE vf vf_neg(vf a) { return _mm256_xor_ps(a, _mm256_set1_ps(-0.0f)); }
+GMI_INLINE vf vf_abs(vf a) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a); }
+GMI_INLINE vf vf_orsign(vf x, vf s) { return _mm256_or_ps(x, _mm256_and_ps(s, _mm256_set1_ps(-0.0f))); }
+GMI_INLINE vf vf_floor(vf x) { return _mm256_floor_ps(x); }
+
+GMI_INLINE vm vf_lt(vf a, vf b) { return _mm256_cmp_ps(a, b, _CMP_LT_OQ); }
+GMI_INLINE vm vf_le(vf a, vf b) { return _mm256_cmp_ps(a, b, _CMP_LE_OQ); }
+GMI_INLINE vm vf_eq(vf a, vf b) { return _mm256_cmp_ps(a, b, _CMP_EQ_OQ); }
+GMI_INLINE vm vf_isnan(vf a) { return _mm256_cmp_ps(a, a, _CMP_UNORD_Q); }
+GMI_INLINE vm vm_or(vm a, vm b) { return _mm256_or_ps(a, b); }
+GMI_INLINE vm vm_and(vm a, vm b) { return _mm256_and_ps(a, b); }
+GMI_INLINE vm vm_not(vm a) { return _mm256_xor_ps(a, _mm256_castsi256_ps(_mm256_set1_epi32(-1))); }
+GMI_INLINE int vm_any(vm a) { return _mm256_movemask_ps(a); }
+GMI_INLINE vf vf_sel(vm m, vf a, vf b) { return _mm256_blendv_ps(b, a, m); }
+GMI_INLINE vf vf_keep(vm m, vf a) { return _mm256_and_ps(m, a); }
+/* maxps gives its second operand when the two are equal or one is NaN: both orders differ only then. */
+GMI_INLINE vf vf_max(vf a, vf b)
+{
+    return _mm256_or_ps(_mm256_and_ps(_mm256_max_ps(a, b), _mm256_max_ps(b, a)), _mm256_cmp_ps(a, b, _CMP_UNORD_Q));
+}
+GMI_INLINE vf vf_min(vf a, vf b)
+{
+    return _mm256_or_ps(_mm256_or_ps(_mm256_min_ps(a, b), _mm256_min_ps(b, a)), _mm256_cmp_ps(a, b, _CMP_UNORD_Q));
+}
+GMI_INLINE float vf_hsum(vf v)
+{
+    __m128 a = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+    a = _mm_add_ps(a, _mm_movehl_ps(a, a));
+    return _mm_cvtss_f32(_mm_add_ss(a, _mm_shuffle_ps(a, a, 1)));
+}
+GMI_INLINE float vf_hmax(vf v)
+{
+    v = vf_max(v, _mm256_permute2f128_ps(v, v, 1));
+    v = vf_max(v, _mm256_permute_ps(v, 0x4e));
+    v = vf_max(v, _mm256_permute_ps(v, 0xb1));
+    return _mm256_cvtss_f32(v);
+}
+
+GMI_INLINE vi vi_set1(uint32_t x) { return _mm256_set1_epi32((int32_t)x); }
+GMI_INLINE vi vi_iota(void) { return _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7); }
+GMI_INLINE vi vi_add(vi a, vi b) { return _mm256_add_epi32(a, b); }
+GMI_INLINE vi vi_xor(vi a, vi b) { return _mm256_xor_si256(a, b); }
+#define vi_shr(v, k) _mm256_srli_epi32((v), (k))
+GMI_INLINE void vi_mulhilo(vi a, uint32_t m, vi *hi, vi *lo)
+{
+    const __m256i k = _mm256_set1_epi32((int32_t)m);
+    __m256i even = _mm256_mul_epu32(a, k), odd = _mm256_mul_epu32(_mm256_srli_epi64(a, 32), k);
+    *hi = _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xaa);
+    *lo = _mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xaa);
+}
+GMI_INLINE vf vf_from_vi(vi a) { return _mm256_cvtepi32_ps(a); }
+
+GMI_INLINE vd vd_lo(vf x) { return _mm256_cvtps_pd(_mm256_castps256_ps128(x)); }
+GMI_INLINE vd vd_hi(vf x) { return _mm256_cvtps_pd(_mm256_extractf128_ps(x, 1)); }
+GMI_INLINE vf vf_pack(vd lo, vd hi) { return _mm256_insertf128_ps(_mm256_castps128_ps256(_mm256_cvtpd_ps(lo)), _mm256_cvtpd_ps(hi), 1); }
+GMI_INLINE vd vd_ilo(vi a) { return _mm256_cvtepi32_pd(_mm256_castsi256_si128(a)); }
+GMI_INLINE vd vd_ihi(vi a) { return _mm256_cvtepi32_pd(_mm256_extracti128_si256(a, 1)); }
+GMI_INLINE vd vd_set1(double x) { return _mm256_set1_pd(x); }
+GMI_INLINE vd vd_add(vd a, vd b) { return _mm256_add_pd(a, b); }
+GMI_INLINE vd vd_sub(vd a, vd b) { return _mm256_sub_pd(a, b); }
+GMI_INLINE vd vd_mul(vd a, vd b) { return _mm256_mul_pd(a, b); }
+GMI_INLINE vd vd_div(vd a, vd b) { return _mm256_div_pd(a, b); }
+GMI_INLINE vd vd_sqrt(vd a) { return _mm256_sqrt_pd(a); }
+GMI_INLINE vd vd_abs(vd a) { return _mm256_andnot_pd(_mm256_set1_pd(-0.0), a); }
+GMI_INLINE vd vd_atmost(vd x, vd h) { return _mm256_min_pd(h, x); } /* minpd gives its second operand when one is NaN */
+GMI_INLINE vd vd_atleast(vd x, vd l) { return _mm256_max_pd(l, x); }
+GMI_INLINE vdm vd_lt(vd a, vd b) { return _mm256_cmp_pd(a, b, _CMP_LT_OQ); }
+GMI_INLINE vdm vd_le(vd a, vd b) { return _mm256_cmp_pd(a, b, _CMP_LE_OQ); }
+GMI_INLINE vdm vd_eq(vd a, vd b) { return _mm256_cmp_pd(a, b, _CMP_EQ_OQ); }
+GMI_INLINE vdm vd_isnan(vd a) { return _mm256_cmp_pd(a, a, _CMP_UNORD_Q); }
+GMI_INLINE vdm vdm_or(vdm a, vdm b) { return _mm256_or_pd(a, b); }
+GMI_INLINE int vdm_any(vdm a) { return _mm256_movemask_pd(a); }
+GMI_INLINE vd vd_sel(vdm m, vd a, vd b) { return _mm256_blendv_pd(b, a, m); }
+GMI_INLINE vd vd_bits(uint64_t u) { return _mm256_castsi256_pd(_mm256_set1_epi64x((long long)u)); }
+GMI_INLINE vd vd_and(vd a, vd b) { return _mm256_and_pd(a, b); }
+GMI_INLINE vd vd_or(vd a, vd b) { return _mm256_or_pd(a, b); }
+GMI_INLINE vd vd_xor(vd a, vd b) { return _mm256_xor_pd(a, b); }
+GMI_INLINE vd vd_iadd(vd a, vd b) { return _mm256_castsi256_pd(_mm256_add_epi64(_mm256_castpd_si256(a), _mm256_castpd_si256(b))); }
+GMI_INLINE vd vd_isub(vd a, vd b) { return _mm256_castsi256_pd(_mm256_sub_epi64(_mm256_castpd_si256(a), _mm256_castpd_si256(b))); }
+#define vd_ishl(v, k) _mm256_castsi256_pd(_mm256_slli_epi64(_mm256_castpd_si256(v), (k)))
+#define vd_ishr(v, k) _mm256_castsi256_pd(_mm256_srli_epi64(_mm256_castpd_si256(v), (k)))

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: MIT
+# libgenrep. Settings are on top; mk/ holds what they drive. Nothing built for the target runs during a build.
+#
+#   make            lib/libgenrep.a and lib/libgenrep.so
+#   make demo       trains a VAE on the digits of data/digits (DATA=DIR: any IDX folder), pictures in out/
+#   make check      the test suite          make check-full   with sanitizers, valgrind, clang, qemu, fuzzing
+#   make help       the rest
+
+# ---- what a user may set ----
+PREFIX     ?= /usr/local
+LIBDIR     ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+DESTDIR    ?=
+CFLAGS     ?= -O2
+CXX        ?= c++
+# Flags that link a CBLAS (CBLAS=-lopenblas): its own numeric profile, off by default.
+CBLAS      ?=
+# SIMD levels to build, those the compiler cannot make are left out; scalar is always there.
+ISAS       ?= scalar sse2 avx2 avx512 neon
+# 1: warnings are errors (check-full and .ci/run set it).
+WERROR     ?= 0
+# Put before every program that is run (RUN='qemu-aarch64 -L /usr/aarch64-linux-gnu').
+RUN        ?=
+# Test programs to run, all when empty (TESTS='test_rng checkkern').
+TESTS      ?=
+
+# ---- what the project fixes ----
+SOMAJOR = 0
+WARN    = -Wall -Wextra -Wpedantic -Wshadow -Wmissing-prototypes $(if $(filter 1,$(WERROR)),-Werror)
+# After the user's flags, so that they win: the bits depend on them (docs/determinism.md).
+STRICT  = -std=c99 -D_POSIX_C_SOURCE=200809L -D_FILE_OFFSET_BITS=64 -ffp-contract=off -fno-fast-math -fno-math-errno \
+          -fno-unsafe-math-optimizations -fno-associative-math -fno-reciprocal-math -fno-finite-math-only -fsigned-zeros
+OBJECT  = -fPIC -fvisibility=hidden -pthread
+# Flags that would pull crtfastmath.o into a link and change the rounding state of the host.
+UNLINK  = -Ofast -ffast-math -funsafe-math-optimizations -mdaz-ftz
+
+# src/kernels files compiled once per level (-DGM_ISA=<level>), and the flags of a level.
+ISA_SRC      = elem reduce random optim gemm_tile
+ISA_SRC_sse2 = elem gemm_tile
+ISA_FLAGS_sse2   = -msse2
+ISA_FLAGS_avx2   = -mavx2 -mfma
+ISA_FLAGS_avx512 = -mavx512f -mavx512vl -mavx512dq -mavx512bw -mavx2 -mfma -mprefer-vector-width=512
+
+all:
+
+include mk/variant.mk
+include mk/lib.mk
+include mk/programs.mk
+include mk/check.mk
+include mk/install.mk
+
+help:
+	@sed -n '3,8s/^# \{0,1\}//p' Makefile
+	@echo '  make examples   builds examples/         make experiment NAME=vae_mnist DATA=DIR ARGS="--seed 1"'
+	@echo '  make bench      BENCH_ARGS="--only W1"   make docs    tables of docs/ from the headers'
+	@echo '  make install    PREFIX= LIBDIR= INCLUDEDIR= DESTDIR=; uninstall, dist, clean'
+	@echo 'Settings: CC CFLAGS CPPFLAGS LDFLAGS AR CBLAS ISAS WERROR RUN TESTS'
+
+.PHONY: all help
+.DELETE_ON_ERROR:
+.SUFFIXES:

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: MIT
+# Tests. Each tests/*.c is a TAP program; opcheck* and oracle* are built against the float and the double library (_f32, _f64).
+# tests/support/*.c is linked into all of them. Scripts of tests/scripts print TAP as well and read the environment set here.
+
+BOTH_SRC   := $(sort $(wildcard tests/opcheck*.c tests/oracle*.c))
+TEST_SRC   := $(filter-out $(BOTH_SRC),$(sort $(wildcard tests/*.c)))
+SUPPORT    := $(wildcard tests/support/*.c)
+PROGRAMS   := $(TEST_SRC:tests/%.c=$(B)/tests/%) $(foreach s,_f32 _f64,$(BOTH_SRC:tests/%.c=$(B)/tests/%$(s)))
+FUZZ       := $(if $(wildcard tests/fuzz/standalone.c),$(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c))))
+SCRIPTS    := $(sort $(wildcard tests/scripts/*.sh))
+FULL       := $(sort $(wildcard tests/full/*.sh))
+TEST_FLAGS  = -Itests $(BASE) $(CPPFLAGS) $(CFLAGS) $(MANDATORY)
+
+$(B)/tests/%_f64: tests/%.c $(SUPPORT) $(ORACLE_A)
+	@mkdir -p $(@D)
+	$(call say,CC,'$< (double)')
+	$(QUIET)$(CC) $(TEST_FLAGS) $(ORACLE) $(DEPS) $(LINKED)
+
+$(B)/tests/%_f32: tests/%.c $(SUPPORT) $(A)
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(QUIET)$(CC) $(TEST_FLAGS) $(HAVE) $(DEPS) $(LINKED)
+
+$(B)/tests/%: tests/%.c $(SUPPORT) $(A)
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(QUIET)$(CC) $(TEST_FLAGS) $(HAVE) $(DEPS) $(LINKED)
+
+$(B)/fuzz/%: tests/fuzz/%.c tests/fuzz/standalone.c $(A)
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(QUIET)$(CC) -Itests/fuzz $(TEST_FLAGS) $(HAVE) $(DEPS) $(LINKED)
+
+export_env = GM_BUILD='$(B)' GM_RUN='$(RUN)' GM_ISAS='$(PROBE_ISAS)' GM_VERSION='$(VERSION)' GM_ISA_OBJ='$(ISA_OBJ)' \
+             GM_EXAMPLES='$(EXAMPLES)' GM_FUZZ='$(FUZZ)' GM_MAKE='$(MAKE)' CC='$(CC)' CXX='$(CXX)' AR='$(AR)' CFLAGS='$(CFLAGS)' \
+             CPPFLAGS='$(CPPFLAGS)' LDFLAGS='$(LDFLAGS)' LDLIBS='$(LDLIBS)' CBLAS='$(CBLAS)'
+chosen     = $(if $(TESTS),$(filter $(addprefix %/,$(TESTS)),$(1)),$(1))
+
+check: all programs
+	@$(export_env) sh tests/run.sh $(call chosen,$(PROGRAMS)) $(SCRIPTS)
+
+# The programs alone, without what looks at objects or installs: for sanitizers, valgrind, qemu.
+check-programs: programs
+	@$(export_env) sh tests/run.sh $(call chosen,$(PROGRAMS)) $(filter %/examples.sh %/fuzz.sh,$(if $(TESTS),,$(SCRIPTS)))
+
+check-full: all programs
+	@$(export_env) sh tests/run.sh $(call chosen,$(PROGRAMS)) $(SCRIPTS) $(FULL)
+
+programs: $(PROGRAMS) $(EXAMPLES) $(EXPERIMENTS) $(FUZZ)
+
+.PHONY: check check-programs check-full programs
+-include $(addsuffix .d,$(PROGRAMS) $(FUZZ))

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: MIT
+# install, uninstall, docs, dist, clean.
+
+HEADERS := $(patsubst include/%,%,$(wildcard include/genrep.h) $(sort $(wildcard include/genrep/*.h)))
+PCDIR    = $(LIBDIR)/pkgconfig
+
+lib/libgenrep.pc: pkgconfig/libgenrep.pc.in FORCE
+	@mkdir -p lib
+	@sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' -e 's|@VERSION@|$(VERSION)|' \
+	  -e 's|@CBLAS@|$(CBLAS)|' $< >$@
+
+install: all lib/libgenrep.pc
+	@mkdir -p '$(DESTDIR)$(LIBDIR)' '$(DESTDIR)$(PCDIR)' '$(DESTDIR)$(INCLUDEDIR)/genrep'
+	for h in $(HEADERS); do install -m 644 include/$$h '$(DESTDIR)$(INCLUDEDIR)'/$$h || exit 1; done
+	install -m 644 lib/libgenrep.a '$(DESTDIR)$(LIBDIR)/libgenrep.a'
+	install -m 755 lib/libgenrep.so.$(SOMAJOR) '$(DESTDIR)$(LIBDIR)/libgenrep.so.$(SOMAJOR)'
+	ln -sf libgenrep.so.$(SOMAJOR) '$(DESTDIR)$(LIBDIR)/libgenrep.so'
+	install -m 644 lib/libgenrep.pc '$(DESTDIR)$(PCDIR)/libgenrep.pc'
+
+uninstall:
+	rm -f $(HEADERS:%='$(DESTDIR)$(INCLUDEDIR)/%') '$(DESTDIR)$(LIBDIR)/libgenrep.a' '$(DESTDIR)$(LIBDIR)/libgenrep.so' \
+	  '$(DESTDIR)$(LIBDIR)/libgenrep.so.$(SOMAJOR)' '$(DESTDIR)$(PCDIR)/libgenrep.pc'
+	-rmdir '$(DESTDIR)$(INCLUDEDIR)/genrep' 2>/dev/null
+
+# Tables that repeat the headers: docs/errors.md, docs/symbols.txt, and an index of functions in build/docs/.
+docs:
+	@sh mk/docs.sh '$(VERSION)'
+
+dist:
+	@mkdir -p build/dist
+	git archive --format=tar --prefix=libgenrep-$(VERSION)/ HEAD | gzip -9n >build/dist/libgenrep-$(VERSION).tar.gz
+
+clean:
+	rm -rf build out lib/libgenrep.*
+
+.PHONY: install uninstall docs dist clean

@@ -43,7 +43,8 @@ typedef struct gmi_gemm_plan {
     int32_t phases, tasks;
     uint64_t shared_bytes, thread_bytes;
     int64_t priv[8]; /* the driver's own choices */
-    int32_t keep_b;  /* set by the caller: B (batch step 0) will be used again with io.packed, so it is worth packing however small m is */
+    int32_t keep_b; /* set by the caller, 0 or 1: 1 = B will be used again, `shared` lives on and io.packed will be set: B is packed however small m is.
+                     * 0 = this B is used once: io.packed must be 0, and B may stay unpacked (shared_bytes may be 0). Same bits. */
 } gmi_gemm_plan;
 typedef struct gmi_gemm_io {
     const gmi_real *a, *b;
@@ -51,7 +52,7 @@ typedef struct gmi_gemm_io {
     gmi_epilogue_fn *epilogue; /* may be NULL */
     void *epilogue_user;
     void *shared;
-    int32_t packed; /* shared already holds B packed by an earlier execution of the same plan: packing is skipped */
+    int32_t packed; /* shared already holds B packed by an earlier execution of the same plan (with keep_b): packing is skipped */
 } gmi_gemm_io;
 /* Fills phases, tasks, bytes and priv from the sizes and strides already in p, for at most max_tasks parallel tasks. -1 on size overflow. */
 int gmi_gemm_plan_init(gmi_gemm_plan *p, const gmi_kernels *t, int32_t max_tasks);
@@ -68,6 +69,7 @@ typedef struct gmi_conv_plan {
     int32_t phases, tasks;
     uint64_t shared_bytes, thread_bytes;
     int64_t priv[16];
+    int32_t keep_b; /* as in gmi_gemm_plan, for the weights of conv and conv_dx */
 } gmi_conv_plan;
 typedef struct gmi_conv_io {
     const gmi_real *a, *b; /* conv: x, w;  conv_dx: y, w;  conv_dw: x, y */
@@ -75,7 +77,7 @@ typedef struct gmi_conv_io {
     gmi_epilogue_fn *epilogue; /* conv and conv_dx: rows are pixels, columns channels; may be NULL */
     void *epilogue_user;
     void *shared;
-    int32_t packed; /* conv, conv_dx: weights already packed in shared */
+    int32_t packed; /* conv, conv_dx with keep_b: weights already packed in shared */
 } gmi_conv_io;
 int gmi_conv_plan_init(gmi_conv_plan *p, const gmi_kernels *t, int32_t max_tasks);
 void gmi_conv_run(const gmi_conv_plan *p, const gmi_kernels *t, const gmi_conv_io *io, int32_t phase, int32_t task, void *scratch);

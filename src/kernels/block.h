@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/* block.h: the loop nest that matrix products and convolutions share (internal to kernels/gemm.c and kernels/conv*.c).
+ *
+ * A block is a rectangle of C over the whole length of k. Around the register tile there are three loops: slabs, panels of GMI_KC terms,
+ * groups of mr rows. Where rows of A come from and how columns of B are packed are two callbacks; everything that decides the bits
+ * (panels and slabs) is here and in the tile. B is packed as panels of GMI_KC terms, in each the groups of nr columns one after another,
+ * in each group one row of nr elements a term, zero-padded. Sizes follow Goto & van de Geijn, "Anatomy of high-performance matrix
+ * multiplication", 2008: a packed piece of B stays in the second-level cache, mr rows of A in the first. */
+#ifndef GMI_KERNELS_BLOCK_H
+#define GMI_KERNELS_BLOCK_H
+#include "kernels/gemm.h"
+
+#define GMI_SLAB_TERMS ((int64_t)GMI_SLAB * GMI_KC)
+#define GMI_SEGMENTS_MAX 72 /* segments of one panel: GMI_KC / 8 and two cut ones, with room */
+
+typedef struct gmi_block gmi_block;
+/* Points ta's segments, a, len, a_cs at rows [i, i + m) and terms [k0, k0 + klen) of A; may gather them into blk->a_pack. */
+typedef void gmi_block_rows_fn(const gmi_block *blk, int64_t k0, int64_t klen, int64_t i, int32_t m, gmi_tile_args *ta);
+/* Packs terms [k0, k0 + klen) and columns [j0, j1) of B, j0 a multiple of nr, into out. */
+typedef void gmi_block_pack_fn(const gmi_block *blk, int64_t k0, int64_t klen, int64_t j0, int64_t j1, gmi_real *out);
+
+typedef enum {
+    GMI_B_READY,  /* blk->packed holds all of B */
+    GMI_B_FILL,   /* blk->packed is filled piece by piece, just before its first use */
+    GMI_B_LOCAL,  /* each piece is packed into blk->b_pack for this block only */
+    GMI_B_DIRECT  /* b is read where it is, rows b_rs apart; only a last narrow group is packed */
+} gmi_block_mode;
+
+struct gmi_block {
+    const gmi_kernels *t;
+    int64_t k, n; /* terms, columns of all of B */
+    gmi_block_rows_fn *rows;
+    gmi_block_pack_fn *pack;
+    const void *user;
+    gmi_block_mode mode;
+    gmi_real *packed;
+    const gmi_real *b;
+    int64_t b_rs;
+    gmi_real *a_pack, *b_pack, *slab; /* GMI_MR_MAX * GMI_KC; GMI_KC * columns of a block; rows * columns of a block if there are slabs */
+    const gmi_real **ptr;             /* GMI_SEGMENTS_MAX * GMI_MR_MAX */
+    int64_t *len;                     /* GMI_SEGMENTS_MAX */
+};
+
+/* Where a block of C goes: row i at rows[i], or at c + i * ld. */
+typedef struct gmi_block_out {
+    gmi_real *c;
+    int64_t ld;
+    gmi_real *const *rows;
+} gmi_block_out;
+
+/* Number of slabs of a sum of k terms (1 when k <= GMI_SLAB_TERMS). */
+int64_t gmi_block_slabs(int64_t k);
+/* C[i0..i1)[j0..j1) = the sum of slab s alone. fill: pieces of B not packed yet (mode GMI_B_FILL). */
+void gmi_block_slab(const gmi_block *blk, int64_t i0, int64_t i1, int64_t j0, int64_t j1, int64_t s, int32_t fill, const gmi_block_out *out);
+/* The same over all slabs, added in order. */
+void gmi_block_full(const gmi_block *blk, int64_t i0, int64_t i1, int64_t j0, int64_t j1, int32_t fill, const gmi_block_out *out);
+/* c[i][j] += x[i][j] over m rows and n columns. */
+void gmi_block_add(int64_t m, int64_t n, const gmi_block_out *out, const gmi_real *x, int64_t ldx);
+/* Offset in the packed matrix of panel k0 (a multiple of GMI_KC) and column j0 (a multiple of nr). */
+int64_t gmi_block_offset(const gmi_kernels *t, int64_t k, int64_t n, int64_t k0, int64_t j0);
+
+/* Packs B[k][j] = b[k * b_rs + j * b_cs] as gmi_block_pack_fn does. */
+void gmi_pack_b(const gmi_kernels *t, const gmi_real *b, int64_t b_rs, int64_t b_cs, int64_t k0, int64_t klen, int64_t j0, int64_t j1, gmi_real *out);
+
+/* First of part i when n things are cut into `parts` nearly equal parts. */
+int64_t gmi_part(int64_t n, int64_t parts, int64_t i);
+/* p rounded up to a multiple of 64 bytes; gmi_add_bytes leaves room for that. */
+void *gmi_align64(void *p);
+/* *bytes += n * size, rounded up to 64, plus 64; -1 on overflow, also of this host's size_t. */
+int gmi_add_bytes(uint64_t *bytes, int64_t n, uint64_t size);
+#endif

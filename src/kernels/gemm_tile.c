@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+/* gemm_tile.c: the register tile of matrix products, and the transposing copy (built once per ISA).
+ *
+ * A tile keeps up to mr x nr sums in registers and walks the terms of one panel: load a row of B, broadcast one element of A for each row, one
+ * fma a sum. SIMD runs across columns, so each sum is the canonical chain acc = fma(a, b, acc) in order of k, whatever the width. One function
+ * per number of rows keeps all sums in registers at every optimisation level; the macros below only write out rows.
+ * Not here: blocking for caches, packing, threads (block.c, gemm.c, conv.c). */
+#include "kernels/gemm.h"
+#include "kernels/simd.h"
+
+/* mr x NV vectors must leave registers for a row of B and one of A: 16 registers (AVX2), 32 (AVX-512, NEON). Without an fma instruction the
+ * software one needs its own. */
+#if GMI_ISA_ID == 3
+#define MR 6
+#define NV 2
+#elif GMI_ISA_ID == 4
+#define MR 14
+#define NV 2
+#elif GMI_ISA_ID == 5
+#define MR 8
+#define NV 2
+#elif GMI_ISA_ID == 2
+#define MR 4
+#define NV 2
+#else
+#define MR 4
+#define NV 4
+#endif
+#define NR (NV * GMI_W)
+
+#if NV == 2
+#define VECS(X, r) X(r, 0) X(r, 1)
+#else
+#define VECS(X, r) X(r, 0) X(r, 1) X(r, 2) X(r, 3)
+#endif
+#define VEC1(X, r) X(r, 0)
+#define ROWS1(X, V) X(0, V)
+#define ROWS2(X, V) ROWS1(X, V) X(1, V)
+#define ROWS3(X, V) ROWS2(X, V) X(2, V)
+#define ROWS4(X, V) ROWS3(X, V) X(3, V)
+#define ROWS5(X, V) ROWS4(X, V) X(4, V)
+#define ROWS6(X, V) ROWS5(X, V) X(5, V)
+#define ROWS8(X, V) ROWS6(X, V) X(6, V) X(7, V)
+#define ROWS10(X, V) ROWS8(X, V) X(8, V) X(9, V)
+#define ROWS12(X, V) ROWS10(X, V) X(10, V) X(11, V)
+#define ROWS14(X, V) ROWS12(X, V) X(12, V) X(13, V)
+
+#define SUM(r, v) vf s##r##_##v = vf_zero();
+#define ROW_SUMS(r, V) V(SUM, r)
+#define ROW_POINTER(r, V) const gmi_real *a##r = a[(r) < m ? (r) : 0];
+#define LOAD_B(r, v) const vf b##v = vf_load(b + (v) * GMI_W);
+#define FMA(r, v) s##r##_##v = vf_fma(x, b##v, s##r##_##v);
+#define ROW_FMA(r, V)                                                                                                                                \
+    {                                                                                                                                                \
+        const vf x = vf_set1(a##r[at]);                                                                                                              \
+        V(FMA, r)                                                                                                                                    \
+    }
+#define KEEP(r, v) store(c + (v) * GMI_W, s##r##_##v, n - (v) * GMI_W, accumulate);
+#define ROW_STORE(r, V)                                                                                                                              \
+    if ((r) < m) {                                                                                                                                   \
+        gmi_real *c = (ta->c_rows ? ta->c_rows[r] : ta->c + (r) * ta->ldc) + j;                                                                      \
+        V(KEEP, r)                                                                                                                                   \
+    }
+
+GMI_INLINE void store(gmi_real *c, vf sum, int64_t n, int32_t accumulate)
+{
+    if (n >= GMI_W)
+        vf_store(c, accumulate ? vf_add(vf_load(c), sum) : sum);
+    else
+        vf_store_n(c, accumulate ? vf_add(vf_load_n(c, n), sum) : sum, n);
+}
+
+/* One tile of ROWS rows (those from m on repeat row 0 and are not stored) and columns [j, j + n), n <= the width of V. */
+#define DEFINE_TILE(name, ROWS, V)                                                                                                                   \
+    static void name(const gmi_tile_args *ta, const gmi_real *b, int64_t b_rs, int64_t j, int64_t n)                                                 \
+    {                                                                                                                                                \
+        const int64_t a_cs = ta->a_cs;                                                                                                               \
+        const int32_t m = ta->m, accumulate = ta->accumulate;                                                                                        \
+        ROWS(ROW_SUMS, V)                                                                                                                            \
+        for (int64_t s = 0; s < ta->segments; s++) {                                                                                                 \
+            const gmi_real *const *a = ta->a + s * GMI_MR_MAX;                                                                                       \
+            const int64_t end = ta->len[s] * a_cs;                                                                                                   \
+            ROWS(ROW_POINTER, V)                                                                                                                     \
+            if (ta->b_seg) b = ta->b_seg[s] + j;                                                                                                     \
+            for (int64_t at = 0; at != end; at += a_cs, b += b_rs) {                                                                                 \
+                V(LOAD_B, 0)                                                                                                                         \
+                ROWS(ROW_FMA, V)                                                                                                                     \
+            }                                                                                                                                        \
+        }                                                                                                                                            \
+        ROWS(ROW_STORE, V)                                                                                                                           \
+    }
+
+typedef void tile_part(const gmi_tile_args *ta, const gmi_real *b, int64_t b_rs, int64_t j, int64_t n);
+#define DEFINE_BOTH(m)                                                                                                                               \
+    DEFINE_TILE(wide##m, ROWS##m, VECS)                                                                                                              \
+    DEFINE_TILE(narrow##m, ROWS##m, VEC1)
+#define PAIR(m)                                                                                                                                      \
+    {                                                                                                                                                \
+        narrow##m, wide##m                                                                                                                           \
+    }
+DEFINE_BOTH(1)
+DEFINE_BOTH(2)
+DEFINE_BOTH(3)
+DEFINE_BOTH(4)
+#if MR > 4
+DEFINE_BOTH(5)
+DEFINE_BOTH(6)
+#endif
+#if MR > 6
+DEFINE_BOTH(8)
+#endif
+#if MR > 8
+DEFINE_BOTH(10)
+DEFINE_BOTH(12)
+DEFINE_BOTH(14)
+#endif
+static tile_part *const parts[MR + 1][2] = {PAIR(1), PAIR(1), PAIR(2), PAIR(3), PAIR(4),
+#if MR > 4
+                                            PAIR(5), PAIR(6),
+#endif
+#if MR > 6
+                                            PAIR(8), PAIR(8),
+#endif
+#if MR > 8
+                                            PAIR(10), PAIR(10), PAIR(12), PAIR(12), PAIR(14), PAIR(14)
+#endif
+};
+
+static void tile(const gmi_tile_args *ta)
+{
+    tile_part *const *f = parts[ta->m];
+    int64_t b_rs = ta->b_rs ? ta->b_rs : NR;
+    for (int64_t j = 0; j < ta->n; j += NR) {
+        int64_t n = ta->n - j < NR ? ta->n - j : NR;
+        f[n > GMI_W](ta, ta->b + (ta->b_seg ? 0 : j / NR * ta->b_ps), b_rs, j, n);
+    }
+}
+
+static void transpose(int64_t rows, int64_t cols, const gmi_real *x, int64_t ldx, gmi_real *out, int64_t ldo)
+{
+    for (int64_t j = 0; j < cols; j++)
+        for (int64_t i = 0; i < rows; i++) out[j * ldo + i] = x[i * ldx + j];
+}
+
+gmi_kernels_fill_fn GMI_FILL(gemm_tile);
+void GMI_FILL(gemm_tile)(gmi_kernels *t)
+{
+    t->mr = MR;
+    t->nr = NR;
+    t->tile = tile;
+    t->transpose = transpose;
+}

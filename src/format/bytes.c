@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/* bytes.c: byte order, half floats, and collecting what a pipe gives.
+ *
+ * A half is sign | 5 exponent bits | 10 fraction bits. Its subnormals are integers times 2^-24, which a float holds exactly. */
+#include "format/bytes.h"
+
+float gmi_half_float(uint16_t h)
+{
+    uint32_t sign = (uint32_t)(h & 0x8000) << 16, e = h >> 10 & 31, f = h & 1023;
+    if (e == 31) return gmi_bits_float(f ? 0x7fc00000u : sign | 0x7f800000u);
+    if (e == 0) {
+        float v = (float)f * (1.0f / 16777216.0f);
+        return sign ? -v : v;
+    }
+    return gmi_bits_float(sign | (e + 112) << 23 | f << 13);
+}
+
+void gmi_bytes_load(void *to, const uint8_t *from, int64_t n, int32_t width, int big)
+{
+    uint8_t *out = to;
+    int64_t i;
+    if (width == 1) {
+        memcpy(to, from, (size_t)n);
+    } else if (width == 2) {
+        for (i = 0; i < n; i++) {
+            uint16_t u = gmi_get16(from + 2 * i, big);
+            memcpy(out + 2 * i, &u, 2);
+        }
+    } else if (width == 4) {
+        for (i = 0; i < n; i++) {
+            uint32_t u = gmi_get32(from + 4 * i, big);
+            memcpy(out + 4 * i, &u, 4);
+        }
+    } else {
+        for (i = 0; i < n; i++) {
+            uint64_t u = gmi_get64(from + 8 * i, big);
+            memcpy(out + 8 * i, &u, 8);
+        }
+    }
+}
+
+void gmi_bytes_store(uint8_t *to, const void *from, int64_t n, int32_t width, int big, int real)
+{
+    const uint8_t *in = from;
+    int64_t i;
+    if (width == 1) {
+        memcpy(to, from, (size_t)n);
+    } else if (width == 2) {
+        for (i = 0; i < n; i++) {
+            uint16_t u;
+            memcpy(&u, in + 2 * i, 2);
+            gmi_put16(to + 2 * i, u, big);
+        }
+    } else if (width == 4) {
+        for (i = 0; i < n; i++) {
+            uint32_t u;
+            memcpy(&u, in + 4 * i, 4);
+            if (real && (u & 0x7fffffffu) > 0x7f800000u) u = 0x7fc00000u;
+            gmi_put32(to + 4 * i, u, big);
+        }
+    } else {
+        for (i = 0; i < n; i++) {
+            uint64_t u;
+            memcpy(&u, in + 8 * i, 8);
+            if (real && (u & 0x7fffffffffffffffull) > 0x7ff0000000000000ull) u = 0x7ff8000000000000ull;
+            gmi_put64(to + 8 * i, u, big);
+        }
+    }
+}
+
+gm_status gmi_bytes_collect(gmi_in *in, uint64_t n, char **out)
+{
+    uint64_t have = 0, cap = GMI_MIN(n, 32768);
+    char *p = gmi_alloc(in->ctx, cap);
+    gm_status s = p ? GM_OK : gmi_alloc_status(in->ctx);
+    while (!s && have < n) {
+        if (have == cap) {
+            uint64_t wider = cap > n / 2 ? n : 2 * cap;
+            char *q = gmi_realloc(in->ctx, p, wider);
+            if (!q) {
+                s = gmi_alloc_status(in->ctx);
+                break;
+            }
+            p = q;
+            cap = wider;
+        }
+        s = gmi_in_exact(in, p + have, (size_t)(cap - have));
+        have = cap;
+    }
+    if (s) {
+        gmi_free(in->ctx, p);
+        p = NULL;
+    }
+    *out = p;
+    return s;
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* build_info.h: the four version numbers. ABI is the soname's; the others are written into files. A CBLAS build sums matrix products in an order of
+ * its own, so it has a numeric profile of its own. */
+#ifndef GMI_BASE_BUILD_INFO_H
+#define GMI_BASE_BUILD_INFO_H
+
+#define GMI_ABI 0
+#define GMI_FILE_FORMAT 1
+#define GMI_CODEC_VERSION 1
+#ifdef GM_HAVE_CBLAS
+#define GMI_NUMERIC_PROFILE 1001
+#else
+#define GMI_NUMERIC_PROFILE 1
+#endif
+#endif

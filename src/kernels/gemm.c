@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+/* gemm.c: matrix products of any strides over the loop nest of block.c, cut into tasks and phases.
+ *
+ * Tasks form a grid over batch steps, rows, columns and slabs of k; the plan takes the grid with the least work for its busiest task. When no two
+ * tasks share columns of B each packs its own just before use; otherwise one phase packs all of B first. Tasks over slabs leave partial
+ * sums in `shared`, and a last phase adds them in order. Few rows do not repay packing: then B is read in place if its columns are contiguous, and
+ * packed piece by piece into scratch if not.
+ * Not here: the order of additions (block.c), the inner loop (gemm_tile.c), convolutions (conv.c, conv_dw.c). */
+#include "kernels/gemm.h"
+#include "base/base.h"
+#include "kernels/block.h"
+
+/* plan->priv */
+enum { MODE, CUT_BATCH, CUT_ROWS, CUT_COLS, CUT_SLABS, BLOCK_ROWS, BLOCK_COLS, PACK_PHASE };
+
+#define FEW_ROWS 8             /* up to here packing costs more than it brings */
+#define TASK_TERMS 65536       /* multiply-adds that are worth a task of their own */
+#define BLOCK_BYTES (256 * 1024) /* of packed B that stays in the second-level cache */
+#define BLOCK_M 128
+
+/* The problem with batch steps that are rows of one larger product folded into m. */
+typedef struct problem {
+    int64_t batch, m, n, k;
+} problem;
+
+static problem fold(const gmi_gemm_plan *p)
+{
+    problem q;
+    q.batch = p->batch, q.m = p->m, q.n = p->n, q.k = p->k;
+    if (p->b_bs == 0 && p->a_bs == p->m * p->a_rs && p->c_bs == p->m * p->c_rs) q.m *= q.batch, q.batch = 1;
+    return q;
+}
+
+static int64_t ceil_div(int64_t a, int64_t b)
+{
+    return (a + b - 1) / b;
+}
+
+/* Cycles of the busiest task, in units of one row of one group of columns for one term; a group's term costs about three of these to pack. */
+static double cost(const problem *q, const gmi_kernels *t, int64_t batch, int64_t rows, int64_t cols, int64_t slabs, int32_t pack)
+{
+    double groups = (double)ceil_div(q->n, t->nr), k = (double)ceil_div(gmi_block_slabs(q->k), slabs) * (double)GMI_MIN(q->k, GMI_SLAB_TERMS);
+    double mine = (double)ceil_div((int64_t)groups, cols), work = (double)ceil_div(q->m, rows) * mine * k * (double)ceil_div(q->batch, batch);
+    if (!pack) return work;
+    if (rows == 1) return work + 3 * mine * k;
+    return work + 3 * groups * (double)q->k / (double)(rows * cols * slabs) + 16384;
+}
+
+static void choose_grid(gmi_gemm_plan *p, const problem *q, const gmi_kernels *t, int64_t tasks, int32_t pack)
+{
+    int64_t groups = ceil_div(q->n, t->nr), slabs = gmi_block_slabs(q->k);
+    double best = -1;
+    for (int64_t b = 1; b <= GMI_MIN(tasks, GMI_MAX(q->batch, 1)); b++)
+        for (int64_t r = 1; r <= GMI_MIN(tasks / b, GMI_MAX(q->m, 1)); r++)
+            for (int64_t s = 1; s <= GMI_MIN(tasks / (b * r), q->batch == 1 ? slabs : 1); s++) {
+                int64_t c = GMI_MAX(1, GMI_MIN(tasks / (b * r * s), groups));
+                double v = cost(q, t, b, r, c, s, pack) + (s > 1 ? 16384 : 0);
+                if (best >= 0 && v >= best) continue;
+                best = v;
+                p->priv[CUT_BATCH] = b, p->priv[CUT_ROWS] = r, p->priv[CUT_COLS] = c, p->priv[CUT_SLABS] = s;
+            }
+}
+
+static void choose_blocks(gmi_gemm_plan *p, const problem *q, const gmi_kernels *t)
+{
+    int64_t groups = ceil_div(ceil_div(q->n, t->nr), p->priv[CUT_COLS]), rows = ceil_div(q->m, p->priv[CUT_ROWS]);
+    int64_t per = GMI_MAX(1, BLOCK_BYTES / (t->nr * (int64_t)sizeof(gmi_real) * GMI_MAX(1, GMI_MIN(q->k, GMI_KC))));
+    int64_t blocks = ceil_div(groups, per);
+    p->priv[BLOCK_COLS] = ceil_div(groups, GMI_MAX(1, blocks)) * t->nr;
+    blocks = ceil_div(rows, BLOCK_M);
+    p->priv[BLOCK_ROWS] = GMI_MAX(1, ceil_div(rows, GMI_MAX(1, blocks)));
+}
+
+static int sizes(gmi_gemm_plan *p, const problem *q, const gmi_kernels *t)
+{
+    int64_t width = p->priv[BLOCK_COLS], rows = p->priv[BLOCK_ROWS], mode = p->priv[MODE], area;
+    uint64_t thread = 64, shared = 0;
+    if (gmi_add_bytes(&thread, GMI_MR_MAX * GMI_KC, sizeof(gmi_real))) return -1;
+    if (mode == GMI_B_LOCAL || mode == GMI_B_DIRECT)
+        if (gmi_add_bytes(&thread, (mode == GMI_B_LOCAL ? width : t->nr) * GMI_KC, sizeof(gmi_real))) return -1;
+    if (q->k > GMI_SLAB_TERMS && gmi_add_bytes(&thread, rows * width, sizeof(gmi_real))) return -1;
+    if (mode == GMI_B_READY || mode == GMI_B_FILL)
+        if (gmi_mul_i64(ceil_div(q->n, t->nr) * t->nr, q->k, &area) || gmi_add_bytes(&shared, area, sizeof(gmi_real))) return -1;
+    if (p->priv[CUT_SLABS] > 1)
+        if (gmi_mul_i64(q->m, q->n, &area) || gmi_mul_i64(area, gmi_block_slabs(q->k) - 1, &area) || gmi_add_bytes(&shared, area, sizeof(gmi_real))) return -1;
+    p->thread_bytes = thread;
+    p->shared_bytes = shared ? shared + 64 : 0;
+    return 0;
+}
+
+int gmi_gemm_plan_init(gmi_gemm_plan *p, const gmi_kernels *t, int32_t max_tasks)
+{
+    int64_t area, rows;
+    problem q;
+    if (p->batch < 0 || p->m < 0 || p->n < 0 || p->k < 0 || p->n > INT64_MAX / 2 - t->nr || p->k > INT64_MAX / 2) return -1;
+    if (gmi_mul_i64(p->batch, p->m, &rows) || gmi_mul_i64(rows, p->n, &area)) return -1;
+    q = fold(p);
+    if (q.n > INT32_MAX - t->nr) return -1;
+    {
+        double work = (double)area * (double)q.k / TASK_TERMS;
+        int64_t tasks = work < (double)max_tasks ? GMI_MAX(1, (int64_t)work) : max_tasks;
+        int32_t private_b = q.batch > 1 && p->b_bs != 0, once = private_b || (!p->keep_b && q.m <= FEW_ROWS);
+        p->priv[MODE] = once ? (p->b_cs == 1 && q.m <= FEW_ROWS ? GMI_B_DIRECT : GMI_B_LOCAL) : GMI_B_FILL;
+        choose_grid(p, &q, t, GMI_MAX(1, tasks), p->priv[MODE] != GMI_B_DIRECT);
+        if (p->priv[MODE] == GMI_B_FILL && (p->priv[CUT_ROWS] > 1 || p->priv[CUT_BATCH] > 1)) p->priv[MODE] = GMI_B_READY;
+    }
+    choose_blocks(p, &q, t);
+    p->priv[PACK_PHASE] = p->priv[MODE] == GMI_B_READY;
+    p->tasks = (int32_t)(p->priv[CUT_BATCH] * p->priv[CUT_ROWS] * p->priv[CUT_COLS] * p->priv[CUT_SLABS]);
+    p->phases = 1 + (int32_t)p->priv[PACK_PHASE] + (p->priv[CUT_SLABS] > 1);
+    return sizes(p, &q, t);
+}
+
+/* ---- execution ---- */
+typedef struct run {
+    const gmi_gemm_plan *p;
+    const gmi_gemm_io *io;
+    problem q;
+    const gmi_real *a, *b;
+    gmi_real *c, *partial;
+    int32_t task;
+    gmi_block blk;
+    const gmi_real *ptr[GMI_MR_MAX];
+    int64_t len[1];
+} run;
+
+/* Rows of A: in place when the terms of a row are contiguous, else copied to one row of m elements a term. */
+static void rows_of_a(const gmi_block *blk, int64_t k0, int64_t klen, int64_t i, int32_t m, gmi_tile_args *ta)
+{
+    const run *r = blk->user;
+    int64_t rs = r->p->a_rs, cs = r->p->a_cs;
+    const gmi_real *a = r->a + i * rs + k0 * cs;
+    ta->segments = 1, ta->a = blk->ptr, ta->len = blk->len, ta->a_cs = 1;
+    blk->len[0] = klen;
+    if (cs == 1) {
+        for (int32_t x = 0; x < m; x++) blk->ptr[x] = a + x * rs;
+        return;
+    }
+    for (int32_t x = 0; x < m; x++) blk->ptr[x] = blk->a_pack + x;
+    ta->a_cs = m;
+    if (rs == 1)
+        for (int64_t t = 0; t < klen; t++) memcpy(blk->a_pack + t * m, a + t * cs, (size_t)m * sizeof *a);
+    else
+        for (int64_t t = 0; t < klen; t++)
+            for (int32_t x = 0; x < m; x++) blk->a_pack[t * m + x] = a[t * cs + x * rs];
+}
+
+static void pack_of_b(const gmi_block *blk, int64_t k0, int64_t klen, int64_t j0, int64_t j1, gmi_real *out)
+{
+    const run *r = blk->user;
+    gmi_pack_b(blk->t, r->b, r->p->b_rs, r->p->b_cs, k0, klen, j0, j1, out);
+}
+
+static void run_init(run *r, const gmi_gemm_plan *p, const gmi_kernels *t, const gmi_gemm_io *io, int32_t task, void *scratch)
+{
+    int64_t mode = p->priv[MODE], width = p->priv[BLOCK_COLS];
+    gmi_real *s = gmi_align64(scratch), *shared = p->shared_bytes ? gmi_align64(io->shared) : NULL;
+    r->p = p, r->io = io, r->q = fold(p), r->a = io->a, r->b = io->b, r->c = io->c, r->task = task;
+    r->blk.t = t, r->blk.k = r->q.k, r->blk.n = r->q.n, r->blk.rows = rows_of_a, r->blk.pack = pack_of_b, r->blk.user = r;
+    r->blk.mode = (gmi_block_mode)mode, r->blk.packed = shared, r->blk.b = io->b, r->blk.b_rs = p->b_rs, r->blk.ptr = r->ptr, r->blk.len = r->len;
+    r->blk.a_pack = s;
+    r->blk.b_pack = s + GMI_MR_MAX * GMI_KC;
+    r->blk.slab = r->blk.b_pack + (mode == GMI_B_LOCAL ? width * GMI_KC : mode == GMI_B_DIRECT ? t->nr * GMI_KC : 0);
+    r->partial = shared + (mode == GMI_B_READY || mode == GMI_B_FILL ? ceil_div(r->q.n, t->nr) * t->nr * r->q.k : 0);
+}
+
+static void pack_all(const run *r)
+{
+    const gmi_kernels *t = r->blk.t;
+    int64_t panels = ceil_div(r->q.k, GMI_KC), groups = ceil_div(r->q.n, t->nr), pieces = panels * groups;
+    int64_t at = gmi_part(pieces, r->p->tasks, r->task), end = gmi_part(pieces, r->p->tasks, r->task + 1);
+    while (at < end) {
+        int64_t k0 = at / groups * GMI_KC, g0 = at % groups, g1 = GMI_MIN(groups, g0 + (end - at)), klen = GMI_MIN(r->q.k - k0, GMI_KC);
+        pack_of_b(&r->blk, k0, klen, g0 * t->nr, GMI_MIN(g1 * t->nr, r->q.n), r->blk.packed + gmi_block_offset(t, r->q.k, r->q.n, k0, g0 * t->nr));
+        at += g1 - g0;
+    }
+}
+
+/* One rectangle of C of one batch step: all of it, or the slabs [s0, s1) when slabs are cut. */
+static void rectangle(const run *r, int64_t batch, int64_t i0, int64_t i1, int64_t j0, int64_t j1, int64_t s0, int64_t s1, int32_t fill)
+{
+    gmi_block_out out;
+    out.rows = NULL, out.c = r->c + i0 * r->p->c_rs + j0, out.ld = r->p->c_rs;
+    if (r->p->priv[CUT_SLABS] == 1) {
+        gmi_block_full(&r->blk, i0, i1, j0, j1, fill, &out);
+        if (r->io->epilogue) r->io->epilogue(r->io->epilogue_user, batch * r->q.m + i0, batch * r->q.m + i1, j0, j1, r->task);
+        return;
+    }
+    for (int64_t s = s0; s < s1; s++) {
+        if (s > 0) out.c = r->partial + ((s - 1) * r->q.m + i0) * r->q.n + j0, out.ld = r->q.n;
+        gmi_block_slab(&r->blk, i0, i1, j0, j1, s, fill, &out);
+    }
+}
+
+static void compute(run *r)
+{
+    const gmi_gemm_plan *p = r->p;
+    const int64_t *cut = p->priv;
+    int64_t groups = ceil_div(r->q.n, r->blk.t->nr), x = r->task, nr = r->blk.t->nr;
+    int64_t ic = x % cut[CUT_COLS], is = x / cut[CUT_COLS] % cut[CUT_SLABS], ir = x / (cut[CUT_COLS] * cut[CUT_SLABS]) % cut[CUT_ROWS];
+    int64_t ib = x / (cut[CUT_COLS] * cut[CUT_SLABS] * cut[CUT_ROWS]), slabs = gmi_block_slabs(r->q.k);
+    int64_t c0 = gmi_part(groups, cut[CUT_COLS], ic) * nr, c1 = GMI_MIN(r->q.n, gmi_part(groups, cut[CUT_COLS], ic + 1) * nr);
+    int64_t r0 = gmi_part(r->q.m, cut[CUT_ROWS], ir), r1 = gmi_part(r->q.m, cut[CUT_ROWS], ir + 1);
+    int64_t s0 = gmi_part(slabs, cut[CUT_SLABS], is), s1 = gmi_part(slabs, cut[CUT_SLABS], is + 1);
+    int32_t fill = !(p->keep_b && r->io->packed);
+    for (int64_t b = gmi_part(r->q.batch, cut[CUT_BATCH], ib); b < gmi_part(r->q.batch, cut[CUT_BATCH], ib + 1); b++) {
+        r->a = r->io->a + b * p->a_bs, r->b = r->blk.b = r->io->b + b * p->b_bs, r->c = r->io->c + b * p->c_bs;
+        for (int64_t j = c0; j < c1; j += cut[BLOCK_COLS])
+            for (int64_t i = r0; i < r1; i += cut[BLOCK_ROWS])
+                rectangle(r, b, i, GMI_MIN(r1, i + cut[BLOCK_ROWS]), j, GMI_MIN(c1, j + cut[BLOCK_COLS]), s0, s1,
+                          fill && i == r0 && (p->b_bs || b == 0));
+    }
+}
+
+static void add_slabs(const run *r)
+{
+    int64_t r0 = gmi_part(r->q.m, r->p->tasks, r->task), r1 = gmi_part(r->q.m, r->p->tasks, r->task + 1), slabs = gmi_block_slabs(r->q.k);
+    gmi_block_out out;
+    if (r0 == r1) return;
+    out.c = r->c + r0 * r->p->c_rs, out.ld = r->p->c_rs, out.rows = NULL;
+    for (int64_t s = 1; s < slabs; s++) gmi_block_add(r1 - r0, r->q.n, &out, r->partial + ((s - 1) * r->q.m + r0) * r->q.n, r->q.n);
+    if (r->io->epilogue) r->io->epilogue(r->io->epilogue_user, r0, r1, 0, r->q.n, r->task);
+}
+
+void gmi_gemm_run(const gmi_gemm_plan *p, const gmi_kernels *t, const gmi_gemm_io *io, int32_t phase, int32_t task, void *scratch)
+{
+    run r;
+    run_init(&r, p, t, io, task, scratch);
+    if (p->priv[PACK_PHASE] && phase == 0) {
+        if (!(p->keep_b && io->packed)) pack_all(&r);
+    } else if (p->priv[CUT_SLABS] > 1 && phase == p->phases - 1) {
+        add_slabs(&r);
+    } else {
+        compute(&r);
+    }
+}

@@ -15,7 +15,7 @@
  * folds           vf_hsum vf_hmax: lane l with lane l + half, half = GMI_W/2, ..., 1
  * integers        vi_set1 vi_iota vi_add vi_xor vi_shr(v, constant), vi_mulhilo(a, m, &hi, &lo); vf_from_vi (lanes below 2^24)
  * double lanes    vd_lo vd_hi: lanes [0, GMI_WD) and [GMI_WD, GMI_W) of a vf, vf_pack(lo, hi) rounds back; vd_ilo vd_ihi of a vi (lanes below 2^31);
- *                 vd_set1 add sub mul div sqrt abs, vd_atmost(x, h) vd_atleast(x, l) (a NaN x stays), vd_lt le eq isnan vdm_or vdm_any vd_sel;
+ *                 vd_load vd_store vd_set1 add sub mul div sqrt abs, vd_atmost(x, h) vd_atleast(x, l) (a NaN x stays), vd_lt le eq isnan vdm_or vdm_any vd_sel;
  *                 on the 64 bits: vd_bits(constant) vd_and or xor, vd_iadd isub (integers), vd_ishl vd_ishr(v, constant)
  * With GMI_ND == 1 (scalar) vd_hi, vd_ihi do not exist and vf_pack takes one argument: use GMI_MAP. */
 #ifndef GMI_KERNELS_SIMD_H
@@ -71,6 +71,20 @@
 #else
 #error "GM_ISA must be scalar, sse2, avx2, avx512 or neon"
 #endif
+
+/* Runs `statement` for every vector of n elements: i is its first element, k its lanes, GMI_W or, in the last one, fewer. vf_load_n and vf_store_n are plain
+ * moves for the constant GMI_W. */
+#define GMI_EACH(n, statement)                                                                                                                       \
+    do {                                                                                                                                             \
+        int64_t i = 0, k = GMI_W;                                                                                                                    \
+        for (; i + GMI_W <= (n); i += GMI_W) {                                                                                                       \
+            statement;                                                                                                                               \
+        }                                                                                                                                            \
+        k = (n) - i;                                                                                                                                 \
+        if (GMI_W > 1 && k > 0) {                                                                                                                    \
+            statement;                                                                                                                               \
+        }                                                                                                                                            \
+    } while (0)
 
 /* f over the double lanes of x, rounded back once. */
 #if GMI_ND == 1

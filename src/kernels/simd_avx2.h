@@ -18,10 +18,16 @@ GMI_INLINE vf vf_zero(void) { return _mm256_setzero_ps(); }
 /* masked moves touch no byte of a lane that is off */
 GMI_INLINE __m256i gmi_lanes8(int64_t n)
 {
-    return _mm256_cmpgt_epi32(_mm256_set1_epi32(n > 8 ? 8 : (int32_t)n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32((int32_t)n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
 }
-GMI_INLINE vf vf_load_n(const float *p, int64_t n) { return _mm256_maskload_ps(p, gmi_lanes8(n)); }
-GMI_INLINE void vf_store_n(float *p, vf v, int64_t n) { _mm256_maskstore_ps(p, gmi_lanes8(n), v); }
+GMI_INLINE vf vf_load_n(const float *p, int64_t n) { return n >= 8 ? vf_load(p) : _mm256_maskload_ps(p, gmi_lanes8(n)); }
+GMI_INLINE void vf_store_n(float *p, vf v, int64_t n)
+{
+    if (n >= 8)
+        vf_store(p, v);
+    else
+        _mm256_maskstore_ps(p, gmi_lanes8(n), v);
+}
 GMI_INLINE vf vf_from_u8(const uint8_t *p)
 {
     return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)p)));
@@ -85,6 +91,8 @@ GMI_INLINE void vi_mulhilo(vi a, uint32_t m, vi *hi, vi *lo)
 }
 GMI_INLINE vf vf_from_vi(vi a) { return _mm256_cvtepi32_ps(a); }
 
+GMI_INLINE vd vd_load(const double *p) { return _mm256_loadu_pd(p); }
+GMI_INLINE void vd_store(double *p, vd v) { _mm256_storeu_pd(p, v); }
 GMI_INLINE vd vd_lo(vf x) { return _mm256_cvtps_pd(_mm256_castps256_ps128(x)); }
 GMI_INLINE vd vd_hi(vf x) { return _mm256_cvtps_pd(_mm256_extractf128_ps(x, 1)); }
 GMI_INLINE vf vf_pack(vd lo, vd hi) { return _mm256_insertf128_ps(_mm256_castps128_ps256(_mm256_cvtpd_ps(lo)), _mm256_cvtpd_ps(hi), 1); }

@@ -16,9 +16,16 @@ GMI_INLINE void vf_store(float *p, vf v) { _mm512_storeu_ps(p, v); }
 GMI_INLINE vf vf_set1(float x) { return _mm512_set1_ps(x); }
 GMI_INLINE vf vf_zero(void) { return _mm512_setzero_ps(); }
 /* masked moves touch no byte of a lane that is off */
-GMI_INLINE __mmask16 gmi_lanes16(int64_t n) { return n >= 16 ? (__mmask16)0xffff : n <= 0 ? (__mmask16)0 : (__mmask16)((1u << n) - 1); }
-GMI_INLINE vf vf_load_n(const float *p, int64_t n) { return _mm512_maskz_loadu_ps(gmi_lanes16(n), p); }
-GMI_INLINE void vf_store_n(float *p, vf v, int64_t n) { _mm512_mask_storeu_ps(p, gmi_lanes16(n), v); }
+GMI_INLINE __mmask16 gmi_lanes16(int64_t n) /* n < 16 */
+{ return n > 0 ? (__mmask16)((1u << n) - 1) : (__mmask16)0; }
+GMI_INLINE vf vf_load_n(const float *p, int64_t n) { return n >= 16 ? vf_load(p) : _mm512_maskz_loadu_ps(gmi_lanes16(n), p); }
+GMI_INLINE void vf_store_n(float *p, vf v, int64_t n)
+{
+    if (n >= 16)
+        vf_store(p, v);
+    else
+        _mm512_mask_storeu_ps(p, gmi_lanes16(n), v);
+}
 GMI_INLINE vf vf_from_u8(const uint8_t *p)
 {
     return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(const void *)p)));
@@ -84,6 +91,8 @@ GMI_INLINE void vi_mulhilo(vi a, uint32_t m, vi *hi, vi *lo)
 }
 GMI_INLINE vf vf_from_vi(vi a) { return _mm512_cvtepi32_ps(a); }
 
+GMI_INLINE vd vd_load(const double *p) { return _mm512_loadu_pd(p); }
+GMI_INLINE void vd_store(double *p, vd v) { _mm512_storeu_pd(p, v); }
 GMI_INLINE vd vd_lo(vf x) { return _mm512_cvtps_pd(_mm512_castps512_ps256(x)); }
 GMI_INLINE vd vd_hi(vf x) { return _mm512_cvtps_pd(_mm512_extractf32x8_ps(x, 1)); }
 GMI_INLINE vf vf_pack(vd lo, vd hi) { return _mm512_insertf32x8(_mm512_castps256_ps512(_mm512_cvtpd_ps(lo)), _mm512_cvtpd_ps(hi), 1); }

@@ -97,6 +97,8 @@ GMI_INLINE void vi_mulhilo(vi a, uint32_t m, vi *hi, vi *lo)
 }
 GMI_INLINE vf vf_from_vi(vi a) { return vcvtq_f32_u32(a); }
 
+GMI_INLINE vd vd_load(const double *p) { return vld1q_f64(p); }
+GMI_INLINE void vd_store(double *p, vd v) { vst1q_f64(p, v); }
 GMI_INLINE vd vd_lo(vf x) { return vcvt_f64_f32(vget_low_f32(x)); }
 GMI_INLINE vd vd_hi(vf x) { return vcvt_high_f64_f32(x); }
 GMI_INLINE vf vf_pack(vd lo, vd hi) { return vcvt_high_f32_f64(vcvt_f32_f64(lo), hi); }

@@ -191,6 +191,8 @@ GMI_INLINE void vi_mulhilo(vi a, uint32_t m, vi *hi, vi *lo)
 }
 GMI_INLINE vf vf_from_vi(vi a) { return (gmi_real)(int32_t)a; }
 
+GMI_INLINE vd vd_load(const double *p) { return *p; }
+GMI_INLINE void vd_store(double *p, vd v) { *p = v; }
 GMI_INLINE vd vd_lo(vf x) { return (double)x; }
 GMI_INLINE vf vf_pack(vd x) { return (gmi_real)x; }
 GMI_INLINE vd vd_ilo(vi a) { return (double)(int32_t)a; }

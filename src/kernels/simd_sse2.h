@@ -17,14 +17,21 @@ GMI_INLINE vf vf_load(const float *p) { return _mm_loadu_ps(p); }
 GMI_INLINE void vf_store(float *p, vf v) { _mm_storeu_ps(p, v); }
 GMI_INLINE vf vf_set1(float x) { return _mm_set1_ps(x); }
 GMI_INLINE vf vf_zero(void) { return _mm_setzero_ps(); }
+/* two lanes by memcpy: _mm_load_sd would claim the alignment of a double */
+GMI_INLINE vf gmi_load2(const float *p)
+{
+    double d;
+    memcpy(&d, p, sizeof d);
+    return _mm_castpd_ps(_mm_set_sd(d));
+}
 GMI_INLINE vf vf_load_n(const float *p, int64_t n)
 {
     if (n >= 4)
         return vf_load(p);
     if (n == 3)
-        return _mm_movelh_ps(_mm_castpd_ps(_mm_load_sd((const double *)(const void *)p)), _mm_load_ss(p + 2));
+        return _mm_movelh_ps(gmi_load2(p), _mm_load_ss(p + 2));
     if (n == 2)
-        return _mm_castpd_ps(_mm_load_sd((const double *)(const void *)p));
+        return gmi_load2(p);
     return n == 1 ? _mm_load_ss(p) : _mm_setzero_ps();
 }
 GMI_INLINE void vf_store_n(float *p, vf v, int64_t n)
@@ -33,8 +40,10 @@ GMI_INLINE void vf_store_n(float *p, vf v, int64_t n)
         vf_store(p, v);
         return;
     }
-    if (n >= 2)
-        _mm_store_sd((double *)(void *)p, _mm_castps_pd(v));
+    if (n >= 2) {
+        double d = _mm_cvtsd_f64(_mm_castps_pd(v));
+        memcpy(p, &d, sizeof d);
+    }
     if (n == 3)
         _mm_store_ss(p + 2, _mm_movehl_ps(v, v));
     if (n == 1)
@@ -95,6 +104,8 @@ GMI_INLINE void vi_mulhilo(vi a, uint32_t m, vi *hi, vi *lo)
 }
 GMI_INLINE vf vf_from_vi(vi a) { return _mm_cvtepi32_ps(a); }
 
+GMI_INLINE vd vd_load(const double *p) { return _mm_loadu_pd(p); }
+GMI_INLINE void vd_store(double *p, vd v) { _mm_storeu_pd(p, v); }
 GMI_INLINE vd vd_lo(vf x) { return _mm_cvtps_pd(x); }
 GMI_INLINE vd vd_hi(vf x) { return _mm_cvtps_pd(_mm_movehl_ps(x, x)); }
 GMI_INLINE vf vf_pack(vd lo, vd hi) { return _mm_movelh_ps(_mm_cvtpd_ps(lo), _mm_cvtpd_ps(hi)); }

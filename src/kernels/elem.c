@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/* elem.c: elementwise kernels, one row each (docs/kernels.md, "Elementwise"). Built once per instruction set.
+ *
+ * A kernel is a vector expression and the loop around it; the last, partial vector goes through the same expression with lanes filled by +0 that are
+ * never stored, so an element's bits do not depend on its place in the row. The gamma functions exist at every level as well: they are vector code too.
+ * Not here: broadcasting and strides (the caller's loop over rows), fused chains (exec/fuse). */
+#include "kernels/math.h"
+#include "kernels/simd.h"
+
+gmi_kernels_fill_fn GMI_FILL(elem);
+
+/* out[i] = f(a[i]): `expr` is its value for the vector x; p is the parameter, broadcast. */
+#define UNARY(name, expr)                                                                                                                            \
+    GMI_INLINE void u_##name##_at(int64_t k, gmi_real *out, const gmi_real *a, vf p)                                                                 \
+    {                                                                                                                                                \
+        const vf x = vf_load_n(a, k);                                                                                                                \
+        (void)p;                                                                                                                                     \
+        vf_store_n(out, expr, k);                                                                                                                    \
+    }                                                                                                                                                \
+    static void u_##name(int64_t n, gmi_real *out, const gmi_real *a, gmi_real param)                                                                \
+    {                                                                                                                                                \
+        const vf p = vf_set1(param);                                                                                                                 \
+        GMI_EACH(n, u_##name##_at(k, out + i, a + i, p));                                                                                            \
+    }
+
+/* out[i] = f(a[i], b[i]) and out[i] = f(a[i], b), x and y the operands. */
+#define BINARY(name, expr)                                                                                                                           \
+    GMI_INLINE void b_##name##_at(int64_t k, gmi_real *out, vf x, vf y) { vf_store_n(out, expr, k); }                                                \
+    static void b_##name(int64_t n, gmi_real *out, const gmi_real *a, const gmi_real *b)                                                             \
+    {                                                                                                                                                \
+        GMI_EACH(n, b_##name##_at(k, out + i, vf_load_n(a + i, k), vf_load_n(b + i, k)));                                                            \
+    }                                                                                                                                                \
+    static void s_##name(int64_t n, gmi_real *out, const gmi_real *a, gmi_real b)                                                                    \
+    {                                                                                                                                                \
+        const vf y = vf_set1(b);                                                                                                                     \
+        GMI_EACH(n, b_##name##_at(k, out + i, vf_load_n(a + i, k), y));                                                                              \
+    }
+
+/* A NaN passes through each of these: !(x <= 0) is x > 0 or NaN. */
+GMI_INLINE vf relu(vf x) { return vf_keep(vm_not(vf_le(x, vf_zero())), x); }
+GMI_INLINE vf leaky_relu(vf x, vf p) { return vf_sel(vf_lt(vf_zero(), x), x, vf_mul(p, x)); }
+GMI_INLINE vf step(vf x) { return vf_sel(vf_isnan(x), x, vf_keep(vf_lt(vf_zero(), x), vf_set1(1))); }
+GMI_INLINE vf sign(vf x) { return vf_sel(vf_lt(vf_zero(), x), vf_set1(1), vf_sel(vf_lt(x, vf_zero()), vf_set1(-1), x)); }
+GMI_INLINE vf finite(vf x) { return vf_keep(vf_lt(vf_abs(x), vf_set1((gmi_real)GMI_INF)), vf_set1(1)); }
+
+UNARY(neg, vf_neg(x))
+UNARY(abs, vf_abs(x))
+UNARY(sign, sign(x))
+UNARY(floor, vf_floor(x))
+UNARY(square, vf_mul(x, x))
+UNARY(recip, vf_div(vf_set1(1), x))
+UNARY(sqrt, vf_sqrt(x))
+UNARY(rsqrt, vf_div(vf_set1(1), vf_sqrt(x)))
+UNARY(exp, vf_exp(x))
+UNARY(expm1, vf_expm1(x))
+UNARY(log, vf_log(x))
+UNARY(log1p, vf_log1p(x))
+UNARY(tanh, vf_tanh(x))
+UNARY(sigmoid, vf_sigmoid(x))
+UNARY(softplus, vf_softplus(x))
+UNARY(erf, vf_erf(x))
+UNARY(sin, vf_sin(x))
+UNARY(cos, vf_cos(x))
+UNARY(lgamma, vf_lgamma(x))
+UNARY(digamma, vf_digamma(x))
+UNARY(relu, relu(x))
+UNARY(leaky_relu, leaky_relu(x, p))
+UNARY(step, step(x))
+UNARY(isfinite, finite(x))
+
+BINARY(add, vf_add(x, y))
+BINARY(sub, vf_sub(x, y))
+BINARY(mul, vf_mul(x, y))
+BINARY(div, vf_div(x, y))
+BINARY(max, vf_max(x, y))
+BINARY(min, vf_min(x, y))
+BINARY(lt, vf_keep(vf_lt(x, y), vf_set1(1)))
+BINARY(le, vf_keep(vf_le(x, y), vf_set1(1)))
+BINARY(eq, vf_keep(vf_eq(x, y), vf_set1(1)))
+BINARY(pow, vf_pow(x, y))
+
+static void u_copy(int64_t n, gmi_real *out, const gmi_real *a, gmi_real param)
+{
+    (void)param;
+    if (n > 0 && out != a)
+        memcpy(out, a, (size_t)n * sizeof *out);
+}
+
+/* The order is p, 0 or 1 to 100 (the factorial leaves double at 171, a float's range long before); outside NaN. */
+static void u_polygamma(int64_t n, gmi_real *out, const gmi_real *a, gmi_real p)
+{
+    int32_t m;
+    if (p == 0) {
+        u_digamma(n, out, a, p);
+        return;
+    }
+    m = p >= 1 && p <= 100 ? (int32_t)p : -1;
+    GMI_EACH(n, vf_store_n(out + i, m > 0 ? vf_polygamma(m, vf_load_n(a + i, k)) : vf_set1((gmi_real)(GMI_INF - GMI_INF)), k));
+}
+
+GMI_INLINE vf select_of(vf c, vf a, vf b) { return vf_sel(vf_isnan(c), c, vf_sel(vf_eq(c, vf_zero()), b, a)); }
+
+static void select3(int64_t n, gmi_real *out, const gmi_real *c, const gmi_real *a, const gmi_real *b)
+{
+    GMI_EACH(n, vf_store_n(out + i, select_of(vf_load_n(c + i, k), vf_load_n(a + i, k), vf_load_n(b + i, k)), k));
+}
+
+void GMI_FILL(elem)(gmi_kernels *t)
+{
+#define GMI_ROW(x) t->unary[GMI_U_##x] = u_##x;
+    GMI_UNARY_LIST(GMI_ROW)
+#undef GMI_ROW
+#define GMI_ROW(x) t->binary[GMI_B_##x] = b_##x, t->binary_scalar[GMI_B_##x] = s_##x;
+    GMI_BINARY_LIST(GMI_ROW)
+#undef GMI_ROW
+    t->select = select3;
+    t->width = GMI_W;
+}

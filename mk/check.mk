@@ -31,7 +31,7 @@ $(B)/fuzz/%: tests/fuzz/%.c tests/fuzz/standalone.c $(A)
 	$(call say,CC,$<)
 	$(QUIET)$(CC) -Itests/fuzz $(TEST_FLAGS) $(HAVE) $(DEPS) $(LINKED)
 
-export_env = GM_BUILD='$(B)' GM_RUN='$(RUN)' GM_ISAS='$(PROBE_ISAS)' GM_VERSION='$(VERSION)' GM_ISA_OBJ='$(ISA_OBJ)' \
+export_env = GM_BUILD='$(B)' GM_RUN='$(RUN)' GM_ISAS='$(PROBE_ISAS)' GM_ISAS_ASKED='$(ISAS)' GM_VERSION='$(VERSION)' GM_ISA_OBJ='$(ISA_OBJ)' \
              GM_EXAMPLES='$(EXAMPLES)' GM_FUZZ='$(FUZZ)' GM_MAKE='$(MAKE)' CC='$(CC)' CXX='$(CXX)' AR='$(AR)' CFLAGS='$(CFLAGS)' \
              CPPFLAGS='$(CPPFLAGS)' LDFLAGS='$(LDFLAGS)' LDLIBS='$(LDLIBS)' CBLAS='$(CBLAS)'
 chosen     = $(if $(TESTS),$(filter $(addprefix %/,$(TESTS)),$(1)),$(1))

@@ -1,0 +1,47 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# A staged install, a program elsewhere built through pkg-config against both libraries, and an uninstall that leaves nothing.
+. tests/scripts/tap.inc
+stage=$tmp/stage; prefix=/opt/genrep
+mk() { $GM_MAKE -s "$@" DESTDIR="$stage" PREFIX=$prefix CC="$CC" AR="$AR" CFLAGS="$CFLAGS" CPPFLAGS="$CPPFLAGS" LDFLAGS="$LDFLAGS" LDLIBS="$LDLIBS" \
+    ISAS="$GM_ISAS_ASKED" CBLAS="$CBLAS" >>"$tmp/log" 2>&1; }
+mk install; rc=$?; ok $rc "make install into a staged prefix"; [ $rc = 0 ] || note <"$tmp/log"
+for f in include/genrep.h include/genrep/base.h include/genrep/vae.h lib/libgenrep.a lib/libgenrep.so lib/libgenrep.so.0 lib/pkgconfig/libgenrep.pc; do
+    [ -e "$stage$prefix/$f" ] || echo "$f"
+done >"$tmp/bad"
+ok_empty "$tmp/bad" "headers, both libraries and libgenrep.pc are there"
+
+mkdir "$tmp/elsewhere"
+cat >"$tmp/elsewhere/app.c" <<'C'
+#include <genrep.h>
+int main(void)
+{
+    gm_context *c = NULL;
+    if (gm_version_number() != GM_VERSION_NUMBER || gm_context_create(NULL, &c)) return 1;
+    gm_context_destroy(c);
+    return 0;
+}
+C
+if have pkg-config; then
+    PKG_CONFIG_PATH=$stage$prefix/lib/pkgconfig; PKG_CONFIG_SYSROOT_DIR=$stage; export PKG_CONFIG_PATH PKG_CONFIG_SYSROOT_DIR
+    pc() { pkg-config "$@" libgenrep; }
+else
+    skip "pkg-config not installed, its answers are replaced by hand"
+    pc() { echo "-I$stage$prefix/include -L$stage$prefix/lib -lgenrep -pthread"; }
+fi
+cd "$tmp/elsewhere" || exit 1
+san=; for f in $CFLAGS $LDFLAGS; do case $f in -fsanitize*|--coverage|-m32|-flto*) san="$san $f" ;; esac; done
+{ $CC $san app.c $(pc --cflags --libs) -o shared && LD_LIBRARY_PATH=$stage$prefix/lib $GM_RUN ./shared; } >>"$tmp/log" 2>&1
+ok $? "cc app.c \$(pkg-config --cflags --libs libgenrep)"
+{ $CC $san app.c $(pc --cflags --libs --static) -o both && LD_LIBRARY_PATH=$stage$prefix/lib $GM_RUN ./both; } >>"$tmp/log" 2>&1
+ok $? "with --static"
+rm -f "$stage$prefix"/lib/libgenrep.so*
+{ $CC $san app.c $(pc --cflags --libs --static) -o static && $GM_RUN ./static; } >"$tmp/static.log" 2>&1
+rc=$?; ok $rc "with --static against the archive alone"; [ $rc = 0 ] || note <"$tmp/static.log"
+if have pkg-config; then [ "$(pc --modversion)" = "$GM_VERSION" ]; ok $? "libgenrep.pc has version $GM_VERSION"; fi
+cd "$OLDPWD" || exit 1
+
+mk install; mk uninstall
+find "$stage" -type f -o -type l -o -name genrep -type d ! -path "$stage/opt/genrep" >"$tmp/bad"
+ok_empty "$tmp/bad" "make uninstall leaves no file"
+finish

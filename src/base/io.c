@@ -189,7 +189,7 @@ gm_status gmi_in_all(gmi_in *in, uint64_t limit, char **bytes, size_t *n)
     *n = 0;
     if (left != UINT64_MAX && left > limit) return too_long(in, limit);
     if (limit > SIZE_MAX / 4) limit = SIZE_MAX / 4;
-    cap = (size_t)GMI_MIN(left, (uint64_t)BUFFER); /* grows with what really comes, not with what a source claims */
+    cap = (size_t)GMI_MIN(left, (uint64_t)BUFFER) + 1; /* grows with what really comes, not with what a source claims */
     for (;;) {
         size_t got;
         char *q = gmi_realloc(in->ctx, p, (uint64_t)cap + 1); /* one 0 byte behind, for text */

@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h> /* rename */
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>

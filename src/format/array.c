@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* array.c: elements of a file to a tensor and back.
  *
- * Reading goes through one 32 KiB block: bytes in, decoded elements out to their place. In Fortran order the elements of a block are decoded first and
+ * Reading goes through one 16 KiB block: bytes in, decoded elements out to their place. In Fortran order the elements of a block are decoded first and
  * then scattered: an odometer whose first digit runs fastest gives the place of each. Sizes come from the file, so they are checked against overflow, the limits of
  * the context and what the source can still give, in this order, before the tensor is allocated. */
 #include "format/array.h"
 #include "format/bytes.h"
 
-#define BLOCK 32760 /* divisible by every element width */
+#define BLOCK 16368 /* divisible by 3 and by 16 */
 
 gm_dtype gmi_array_dtype(char kind, int32_t width)
 {
@@ -116,8 +116,8 @@ static void scatter(odometer *o, const gmi_array *a, const uint8_t *from, int64_
     }
 }
 
-/* a->bytes bytes of `in` into t. block holds the file's bytes, and in Fortran order behind them the decoded ones, at most 4 times as many. */
-static gm_status fill(gmi_in *in, const gmi_array *a, uint8_t *block, gm_tensor *t)
+/* a->bytes bytes of `in` into t. block holds the file's bytes, and in Fortran order behind them the decoded ones, at most twice as many. */
+static gm_status fill(const char *format, gmi_in *in, const gmi_array *a, uint8_t *block, gm_tensor *t)
 {
     size_t size = gmi_dtype_size(a->dtype);
     uint64_t left = a->bytes;
@@ -127,11 +127,11 @@ static gm_status fill(gmi_in *in, const gmi_array *a, uint8_t *block, gm_tensor 
     while (left) {
         size_t n = (size_t)GMI_MIN(left, BLOCK);
         int64_t count = (int64_t)n / a->width;
-        gm_status s = gmi_in_exact(in, block, n);
+        gm_status s = gmi_bytes_exact(in, format, block, n);
         if (s) return s;
         if (a->fortran) {
-            gmi_array_decode(a, block, count, block + BLOCK + 8);
-            scatter(&o, a, block + BLOCK + 8, count, t->data);
+            gmi_array_decode(a, block, count, block + BLOCK);
+            scatter(&o, a, block + BLOCK, count, t->data);
         } else {
             gmi_array_decode(a, block, count, to);
             to += (size_t)count * size;
@@ -141,12 +141,12 @@ static gm_status fill(gmi_in *in, const gmi_array *a, uint8_t *block, gm_tensor 
     return GM_OK;
 }
 
-static gm_status read_known(gm_context *c, gmi_in *in, const gmi_array *a, gm_tensor **out)
+static gm_status read_known(gm_context *c, const char *format, gmi_in *in, const gmi_array *a, gm_tensor **out)
 {
-    uint8_t *block = gmi_alloc(c, a->fortran ? 3 * BLOCK + 8 : BLOCK);
+    uint8_t *block = gmi_alloc(c, a->fortran ? 3 * BLOCK : BLOCK);
     gm_tensor *t = NULL;
     gm_status s = block ? gm_tensor_create(c, a->dtype, a->rank, a->dims, &t) : gmi_alloc_status(c);
-    if (!s) s = fill(in, a, block, t);
+    if (!s) s = fill(format, in, a, block, t);
     gmi_free(c, block);
     if (s) {
         gm_tensor_destroy(t);
@@ -156,19 +156,19 @@ static gm_status read_known(gm_context *c, gmi_in *in, const gmi_array *a, gm_te
     return GM_OK;
 }
 
-static gm_status read_pipe(gm_context *c, gmi_in *in, const gmi_array *a, gm_tensor **out)
+static gm_status read_pipe(gm_context *c, const char *format, gmi_in *in, const gmi_array *a, gm_tensor **out)
 {
     gm_reader r;
     gmi_in memory;
     char *bytes;
-    gm_status s = gmi_bytes_collect(in, a->bytes, &bytes);
+    gm_status s = gmi_bytes_collect(in, format, a->bytes, &bytes);
     if (s) return s;
     gm_reader_init(&r, sizeof r);
     r.memory = bytes;
     r.bytes = a->bytes;
     s = gmi_in_open(c, &r, &memory);
     if (!s) {
-        s = read_known(c, &memory, a, out);
+        s = read_known(c, format, &memory, a, out);
         gmi_in_close(&memory);
     }
     gmi_free(c, bytes);
@@ -194,9 +194,9 @@ gm_status gmi_array_read(gm_context *c, const char *format, gmi_in *in, const gm
             return gmi_fail_at(c, GM_E_FORMAT, (int64_t)in->total, "%s: the file is cut short: its elements need %u bytes from byte %u on, %u are there",
                                format, a->bytes, in->pos, rest);
         if (rest > a->bytes && !trailing) return trailing_bytes(c, format, end);
-        return read_known(c, in, a, out);
+        return read_known(c, format, in, a, out);
     }
-    s = read_pipe(c, in, a, &t);
+    s = read_pipe(c, format, in, a, &t);
     if (!s && !trailing) {
         s = gmi_in_read(in, &one, 1, &got);
         if (!s && got) s = trailing_bytes(c, format, end);

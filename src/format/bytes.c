@@ -68,7 +68,16 @@ void gmi_bytes_store(uint8_t *to, const void *from, int64_t n, int32_t width, in
     }
 }
 
-gm_status gmi_bytes_collect(gmi_in *in, uint64_t n, char **out)
+gm_status gmi_bytes_exact(gmi_in *in, const char *format, void *to, size_t n)
+{
+    size_t got;
+    gm_status s = gmi_in_read(in, to, n, &got);
+    if (s || got == n) return s;
+    return gmi_fail_at(in->ctx, GM_E_FORMAT, (int64_t)in->pos, "%s: the file is cut short: it ends at byte %u, where %u more bytes were expected", format,
+                       in->pos, (uint64_t)(n - got));
+}
+
+gm_status gmi_bytes_collect(gmi_in *in, const char *format, uint64_t n, char **out)
 {
     uint64_t have = 0, cap = GMI_MIN(n, 32768);
     char *p = gmi_alloc(in->ctx, cap);
@@ -84,7 +93,7 @@ gm_status gmi_bytes_collect(gmi_in *in, uint64_t n, char **out)
             p = q;
             cap = wider;
         }
-        s = gmi_in_exact(in, p + have, (size_t)(cap - have));
+        s = gmi_bytes_exact(in, format, p + have, (size_t)(cap - have));
         have = cap;
     }
     if (s) {

@@ -65,6 +65,8 @@ float gmi_half_float(uint16_t h); /* IEEE binary16, exact */
 void gmi_bytes_load(void *to, const uint8_t *from, int64_t n, int32_t width, int big);
 /* The inverse. real: elements are floats (width 4 or 8), and NaN is written as 7fc00000 or 7ff8000000000000. */
 void gmi_bytes_store(uint8_t *to, const void *from, int64_t n, int32_t width, int big, int real);
-/* Reads exactly n bytes from a source of unknown length into a block that doubles: memory never passes 3 times what came. Caller frees. */
-gm_status gmi_bytes_collect(gmi_in *in, uint64_t n, char **out);
+/* gmi_in_exact with a message that names the format and the byte where the source ends. */
+gm_status gmi_bytes_exact(gmi_in *in, const char *format, void *to, size_t n);
+/* Reads exactly n bytes from a source of unknown length into a block that doubles: memory never passes 3 times what came, or 32 KiB. Caller frees. */
+gm_status gmi_bytes_collect(gmi_in *in, const char *format, uint64_t n, char **out);
 #endif

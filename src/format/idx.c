@@ -20,7 +20,7 @@ static gm_status not_idx(gm_context *c, const uint8_t h[4])
 gm_status gmi_idx_header(gm_context *c, gmi_in *in, gmi_array *a)
 {
     uint8_t h[4], d[4];
-    gm_status s = gmi_in_exact(in, h, 4);
+    gm_status s = gmi_bytes_exact(in, "idx", h, 4);
     memset(a, 0, sizeof *a);
     if (s) return s;
     if (h[0] || h[1]) return not_idx(c, h);
@@ -35,7 +35,7 @@ gm_status gmi_idx_header(gm_context *c, gmi_in *in, gmi_array *a)
     a->big = 1;
     a->rank = h[3];
     for (int32_t i = 0; i < a->rank; i++) {
-        s = gmi_in_exact(in, d, 4);
+        s = gmi_bytes_exact(in, "idx", d, 4);
         if (s) return s;
         a->dims[i] = gmi_get32(d, 1);
     }

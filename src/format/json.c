@@ -331,6 +331,17 @@ int gmi_json_same(const char *p, gmi_json_token a, gmi_json_token b)
     return 1;
 }
 
+int gmi_json_has_zero(const char *p, gmi_json_token t)
+{
+    char c[4];
+    size_t i = 0;
+    while (i < t.n) {
+        decoded(p, t, &i, c);
+        if (!c[0]) return 1;
+    }
+    return 0;
+}
+
 int gmi_json_int(const char *p, gmi_json_token t, int64_t *v)
 {
     size_t i;
@@ -348,7 +359,8 @@ int gmi_json_int(const char *p, gmi_json_token t, int64_t *v)
 int gmi_json_double(const char *p, gmi_json_token t, double *v)
 {
     size_t used;
-    if (gmi_parse_double(p + t.begin, t.n, v, &used) || used != t.n) return -1;
+    *v = 0;
+    gmi_parse_double(p + t.begin, t.n, v, &used); /* takes all that the grammar of a number lets through */
     return *v - *v == 0 ? 0 : -1;
 }
 

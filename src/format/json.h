@@ -50,6 +50,7 @@ int32_t gmi_json_skip(gmi_json *j, int32_t event);
 void gmi_json_unescape(const char *p, gmi_json_token t, char *to);
 int gmi_json_equal(const char *p, gmi_json_token t, const char *text);                 /* 1 when the unescaped string equals text */
 int gmi_json_same(const char *p, gmi_json_token a, gmi_json_token b);                  /* 1 when two strings are equal once unescaped */
+int gmi_json_has_zero(const char *p, gmi_json_token t);                                /* 1 when the unescaped string contains a 0 byte */
 int gmi_json_int(const char *p, gmi_json_token t, int64_t *v);                         /* 0; -1 unless the literal is 0 or [1-9][0-9]*, at most 2^63-1 */
 int gmi_json_double(const char *p, gmi_json_token t, double *v);                       /* 0; -1 when it overflows */
 int gmi_utf8_valid(const char *s, size_t n);                                           /* 1 when well-formed: no overlong form, surrogate or value above 10FFFF */

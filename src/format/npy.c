@@ -143,12 +143,12 @@ gm_status gmi_npy_header(gm_context *c, gmi_in *in, gmi_array *a)
     uint8_t h[8], len[4] = {0};
     uint64_t n;
     text t;
-    gm_status s = gmi_in_exact(in, h, 8);
+    gm_status s = gmi_bytes_exact(in, "npy", h, 8);
     memset(a, 0, sizeof *a);
     if (s) return s;
     if (memcmp(h, "\x93NUMPY", 6)) return gmi_fail_at(c, GM_E_FORMAT, 0, "npy: the file does not begin with \\x93NUMPY");
     if (h[6] < 1 || h[6] > 3 || h[7]) return gmi_fail_at(c, GM_E_VERSION, 6, "npy: version %d.%d is none of 1.0, 2.0, 3.0", (int32_t)h[6], (int32_t)h[7]);
-    s = gmi_in_exact(in, len, h[6] == 1 ? 2 : 4);
+    s = gmi_bytes_exact(in, "npy", len, h[6] == 1 ? 2 : 4);
     if (s) return s;
     n = gmi_get32(len, 0);
     if (n > HEADER_LIMIT) return gmi_fail_at(c, GM_E_LIMIT, 8, "npy: the header at byte 8 has %u bytes, the limit is %d", n, HEADER_LIMIT);
@@ -159,7 +159,7 @@ gm_status gmi_npy_header(gm_context *c, gmi_in *in, gmi_array *a)
     t.base = in->pos;
     t.p = gmi_alloc(c, n);
     if (!t.p) return gmi_alloc_status(c);
-    s = gmi_in_exact(in, (char *)(uintptr_t)t.p, t.n);
+    s = gmi_bytes_exact(in, "npy", (char *)(uintptr_t)t.p, t.n);
     if (!s) s = dictionary(&t, a);
     gmi_free(c, (char *)(uintptr_t)t.p);
     return s ? s : gmi_array_size(c, "npy", a);

@@ -45,6 +45,7 @@ typedef struct gmi_leaf { /* inputs, parameters, states, in order of creation */
     const char *name, *init; /* init "" for inputs */
     uint32_t grad;           /* parameters: node of the gradient after gm_graph_backward, or 0 */
     uint32_t update;         /* states: node of the new value, or 0 */
+    const void *owner;       /* the layer that made it: building that layer again shares it (nn/) */
 } gmi_leaf;
 typedef struct gmi_leaves {
     gmi_leaf *p;
@@ -62,6 +63,7 @@ struct gm_graph {
     gm_status failed;  /* sticky; the message is `message` */
     char message[512];
     void *model_user;  /* the façade's, for custom objectives */
+    const void *owner; /* layer under construction, NULL outside (nn/) */
 };
 
 gmi_gnode *gmi_node(const gm_graph *g, gm_node a); /* valid id only */

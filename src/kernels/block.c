@@ -14,6 +14,40 @@ int64_t gmi_part(int64_t n, int64_t parts, int64_t i)
     return n / parts * i + n % parts * i / parts;
 }
 
+int64_t gmi_ceil_div(int64_t a, int64_t b)
+{
+    return a / b + (a % b > 0);
+}
+
+#define TASK_TERMS 65536.0 /* multiply-adds that are worth a task of their own */
+#define BARRIER 16384.0    /* cost of one more phase */
+
+int64_t gmi_worth_tasks(double terms, int64_t max_tasks)
+{
+    double worth = terms / TASK_TERMS;
+    return worth < 1 ? 1 : worth < (double)max_tasks ? (int64_t)worth : GMI_MAX(1, max_tasks);
+}
+
+gmi_grid gmi_choose_grid(const gmi_kernels *t, int64_t m, int64_t n, int64_t k, int64_t tasks, int64_t max_slabs, double pack_cost, double *cost)
+{
+    gmi_grid best = {1, 1, 1}, g;
+    int64_t groups = gmi_ceil_div(n, t->nr), slabs = gmi_block_slabs(k);
+    *cost = -1;
+    for (g.rows = 1; g.rows <= GMI_MIN(tasks, GMI_MAX(m, 1)); g.rows++)
+        for (g.slabs = 1; g.slabs <= GMI_MIN(tasks / g.rows, GMI_MIN(slabs, max_slabs)); g.slabs++) {
+            double terms = (double)gmi_ceil_div(slabs, g.slabs) * (double)(slabs == 1 ? k : GMI_SLAB_TERMS), mine, v;
+            g.cols = GMI_MAX(1, GMI_MIN(tasks / (g.rows * g.slabs), groups));
+            mine = (double)gmi_ceil_div(groups, g.cols);
+            v = (double)gmi_ceil_div(m, g.rows) * mine * terms + (g.slabs > 1 ? BARRIER : 0);
+            if (g.rows == 1)
+                v += pack_cost * mine * terms;
+            else if (pack_cost > 0)
+                v += pack_cost * (double)groups * (double)k / (double)(g.rows * g.cols * g.slabs) + BARRIER;
+            if (*cost < 0 || v < *cost) best = g, *cost = v;
+        }
+    return best;
+}
+
 void *gmi_align64(void *p)
 {
     return (char *)p + (64 - (uintptr_t)p % 64) % 64;

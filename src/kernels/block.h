@@ -62,6 +62,16 @@ int64_t gmi_block_offset(const gmi_kernels *t, int64_t k, int64_t n, int64_t k0,
 /* Packs B[k][j] = b[k * b_rs + j * b_cs] as gmi_block_pack_fn does. */
 void gmi_pack_b(const gmi_kernels *t, const gmi_real *b, int64_t b_rs, int64_t b_cs, int64_t k0, int64_t klen, int64_t j0, int64_t j1, gmi_real *out);
 
+/* How a product of m rows, n columns and k terms is cut: parts of rows, of columns, of slabs. */
+typedef struct gmi_grid {
+    int64_t rows, cols, slabs;
+} gmi_grid;
+/* The grid of at most `tasks` parts whose busiest task is done first, in a model of the machine; *cost is that time in units of one row, one
+ * group of nr columns, one term (about one cycle). pack_cost: units to pack one group for one term, 0 = B is not packed. */
+gmi_grid gmi_choose_grid(const gmi_kernels *t, int64_t m, int64_t n, int64_t k, int64_t tasks, int64_t max_slabs, double pack_cost, double *cost);
+/* Tasks worth having for this many multiply-adds. */
+int64_t gmi_worth_tasks(double terms, int64_t max_tasks);
+int64_t gmi_ceil_div(int64_t a, int64_t b);
 /* First of part i when n things are cut into `parts` nearly equal parts. */
 int64_t gmi_part(int64_t n, int64_t parts, int64_t i);
 /* p rounded up to a multiple of 64 bytes; gmi_add_bytes leaves room for that. */

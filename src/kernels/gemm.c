@@ -14,7 +14,7 @@
 enum { MODE, CUT_BATCH, CUT_ROWS, CUT_COLS, CUT_SLABS, BLOCK_ROWS, BLOCK_COLS, PACK_PHASE };
 
 #define FEW_ROWS 8             /* up to here packing costs more than it brings */
-#define TASK_TERMS 65536       /* multiply-adds that are worth a task of their own */
+#define PACK_COST 3.0          /* of one group of columns for one term, see gmi_choose_grid */
 #define BLOCK_BYTES (256 * 1024) /* of packed B that stays in the second-level cache */
 #define BLOCK_M 128
 
@@ -31,44 +31,26 @@ static problem fold(const gmi_gemm_plan *p)
     return q;
 }
 
-static int64_t ceil_div(int64_t a, int64_t b)
+static void choose_grid(gmi_gemm_plan *p, const problem *q, const gmi_kernels *t, int64_t tasks, double pack_cost)
 {
-    return (a + b - 1) / b;
-}
-
-/* Cycles of the busiest task, in units of one row of one group of columns for one term; a group's term costs about three of these to pack. */
-static double cost(const problem *q, const gmi_kernels *t, int64_t batch, int64_t rows, int64_t cols, int64_t slabs, int32_t pack)
-{
-    double groups = (double)ceil_div(q->n, t->nr), k = (double)ceil_div(gmi_block_slabs(q->k), slabs) * (double)GMI_MIN(q->k, GMI_SLAB_TERMS);
-    double mine = (double)ceil_div((int64_t)groups, cols), work = (double)ceil_div(q->m, rows) * mine * k * (double)ceil_div(q->batch, batch);
-    if (!pack) return work;
-    if (rows == 1) return work + 3 * mine * k;
-    return work + 3 * groups * (double)q->k / (double)(rows * cols * slabs) + 16384;
-}
-
-static void choose_grid(gmi_gemm_plan *p, const problem *q, const gmi_kernels *t, int64_t tasks, int32_t pack)
-{
-    int64_t groups = ceil_div(q->n, t->nr), slabs = gmi_block_slabs(q->k);
-    double best = -1;
-    for (int64_t b = 1; b <= GMI_MIN(tasks, GMI_MAX(q->batch, 1)); b++)
-        for (int64_t r = 1; r <= GMI_MIN(tasks / b, GMI_MAX(q->m, 1)); r++)
-            for (int64_t s = 1; s <= GMI_MIN(tasks / (b * r), q->batch == 1 ? slabs : 1); s++) {
-                int64_t c = GMI_MAX(1, GMI_MIN(tasks / (b * r * s), groups));
-                double v = cost(q, t, b, r, c, s, pack) + (s > 1 ? 16384 : 0);
-                if (best >= 0 && v >= best) continue;
-                best = v;
-                p->priv[CUT_BATCH] = b, p->priv[CUT_ROWS] = r, p->priv[CUT_COLS] = c, p->priv[CUT_SLABS] = s;
-            }
+    double best = -1, v;
+    for (int64_t b = 1; b <= GMI_MIN(tasks, GMI_MAX(q->batch, 1)); b++) {
+        gmi_grid g = gmi_choose_grid(t, q->m, q->n, q->k, tasks / b, q->batch == 1 ? INT64_MAX : 1, pack_cost, &v);
+        v *= (double)gmi_ceil_div(q->batch, b);
+        if (best >= 0 && v >= best) continue;
+        best = v;
+        p->priv[CUT_BATCH] = b, p->priv[CUT_ROWS] = g.rows, p->priv[CUT_COLS] = g.cols, p->priv[CUT_SLABS] = g.slabs;
+    }
 }
 
 static void choose_blocks(gmi_gemm_plan *p, const problem *q, const gmi_kernels *t)
 {
-    int64_t groups = ceil_div(ceil_div(q->n, t->nr), p->priv[CUT_COLS]), rows = ceil_div(q->m, p->priv[CUT_ROWS]);
+    int64_t groups = gmi_ceil_div(gmi_ceil_div(q->n, t->nr), p->priv[CUT_COLS]), rows = gmi_ceil_div(q->m, p->priv[CUT_ROWS]);
     int64_t per = GMI_MAX(1, BLOCK_BYTES / (t->nr * (int64_t)sizeof(gmi_real) * GMI_MAX(1, GMI_MIN(q->k, GMI_KC))));
-    int64_t blocks = ceil_div(groups, per);
-    p->priv[BLOCK_COLS] = ceil_div(groups, GMI_MAX(1, blocks)) * t->nr;
-    blocks = ceil_div(rows, BLOCK_M);
-    p->priv[BLOCK_ROWS] = GMI_MAX(1, ceil_div(rows, GMI_MAX(1, blocks)));
+    int64_t blocks = gmi_ceil_div(groups, per);
+    p->priv[BLOCK_COLS] = gmi_ceil_div(groups, GMI_MAX(1, blocks)) * t->nr;
+    blocks = gmi_ceil_div(rows, BLOCK_M);
+    p->priv[BLOCK_ROWS] = GMI_MAX(1, gmi_ceil_div(rows, GMI_MAX(1, blocks)));
 }
 
 static int sizes(gmi_gemm_plan *p, const problem *q, const gmi_kernels *t)
@@ -80,7 +62,7 @@ static int sizes(gmi_gemm_plan *p, const problem *q, const gmi_kernels *t)
         if (gmi_add_bytes(&thread, (mode == GMI_B_LOCAL ? width : t->nr) * GMI_KC, sizeof(gmi_real))) return -1;
     if (q->k > GMI_SLAB_TERMS && gmi_add_bytes(&thread, rows * width, sizeof(gmi_real))) return -1;
     if (mode == GMI_B_READY || mode == GMI_B_FILL)
-        if (gmi_mul_i64(ceil_div(q->n, t->nr) * t->nr, q->k, &area) || gmi_add_bytes(&shared, area, sizeof(gmi_real))) return -1;
+        if (gmi_mul_i64(gmi_ceil_div(q->n, t->nr) * t->nr, q->k, &area) || gmi_add_bytes(&shared, area, sizeof(gmi_real))) return -1;
     if (p->priv[CUT_SLABS] > 1)
         if (gmi_mul_i64(q->m, q->n, &area) || gmi_mul_i64(area, gmi_block_slabs(q->k) - 1, &area) || gmi_add_bytes(&shared, area, sizeof(gmi_real))) return -1;
     p->thread_bytes = thread;
@@ -91,19 +73,16 @@ static int sizes(gmi_gemm_plan *p, const problem *q, const gmi_kernels *t)
 int gmi_gemm_plan_init(gmi_gemm_plan *p, const gmi_kernels *t, int32_t max_tasks)
 {
     int64_t area, rows;
+    int32_t once;
     problem q;
     if (p->batch < 0 || p->m < 0 || p->n < 0 || p->k < 0 || p->n > INT64_MAX / 2 - t->nr || p->k > INT64_MAX / 2) return -1;
     if (gmi_mul_i64(p->batch, p->m, &rows) || gmi_mul_i64(rows, p->n, &area)) return -1;
     q = fold(p);
     if (q.n > INT32_MAX - t->nr) return -1;
-    {
-        double work = (double)area * (double)q.k / TASK_TERMS;
-        int64_t tasks = work < (double)max_tasks ? GMI_MAX(1, (int64_t)work) : max_tasks;
-        int32_t private_b = q.batch > 1 && p->b_bs != 0, once = private_b || (!p->keep_b && q.m <= FEW_ROWS);
-        p->priv[MODE] = once ? (p->b_cs == 1 && q.m <= FEW_ROWS ? GMI_B_DIRECT : GMI_B_LOCAL) : GMI_B_FILL;
-        choose_grid(p, &q, t, GMI_MAX(1, tasks), p->priv[MODE] != GMI_B_DIRECT);
-        if (p->priv[MODE] == GMI_B_FILL && (p->priv[CUT_ROWS] > 1 || p->priv[CUT_BATCH] > 1)) p->priv[MODE] = GMI_B_READY;
-    }
+    once = (q.batch > 1 && p->b_bs != 0) || (!p->keep_b && q.m <= FEW_ROWS);
+    p->priv[MODE] = !once ? GMI_B_FILL : p->b_cs == 1 && q.m <= FEW_ROWS ? GMI_B_DIRECT : GMI_B_LOCAL;
+    choose_grid(p, &q, t, gmi_worth_tasks((double)area * (double)q.k, max_tasks), p->priv[MODE] == GMI_B_DIRECT ? 0 : PACK_COST);
+    if (p->priv[MODE] == GMI_B_FILL && (p->priv[CUT_ROWS] > 1 || p->priv[CUT_BATCH] > 1)) p->priv[MODE] = GMI_B_READY;
     choose_blocks(p, &q, t);
     p->priv[PACK_PHASE] = p->priv[MODE] == GMI_B_READY;
     p->tasks = (int32_t)(p->priv[CUT_BATCH] * p->priv[CUT_ROWS] * p->priv[CUT_COLS] * p->priv[CUT_SLABS]);
@@ -161,13 +140,13 @@ static void run_init(run *r, const gmi_gemm_plan *p, const gmi_kernels *t, const
     r->blk.a_pack = s;
     r->blk.b_pack = s + GMI_MR_MAX * GMI_KC;
     r->blk.slab = r->blk.b_pack + (mode == GMI_B_LOCAL ? width * GMI_KC : mode == GMI_B_DIRECT ? t->nr * GMI_KC : 0);
-    r->partial = shared + (mode == GMI_B_READY || mode == GMI_B_FILL ? ceil_div(r->q.n, t->nr) * t->nr * r->q.k : 0);
+    r->partial = shared + (mode == GMI_B_READY || mode == GMI_B_FILL ? gmi_ceil_div(r->q.n, t->nr) * t->nr * r->q.k : 0);
 }
 
 static void pack_all(const run *r)
 {
     const gmi_kernels *t = r->blk.t;
-    int64_t panels = ceil_div(r->q.k, GMI_KC), groups = ceil_div(r->q.n, t->nr), pieces = panels * groups;
+    int64_t panels = gmi_ceil_div(r->q.k, GMI_KC), groups = gmi_ceil_div(r->q.n, t->nr), pieces = panels * groups;
     int64_t at = gmi_part(pieces, r->p->tasks, r->task), end = gmi_part(pieces, r->p->tasks, r->task + 1);
     while (at < end) {
         int64_t k0 = at / groups * GMI_KC, g0 = at % groups, g1 = GMI_MIN(groups, g0 + (end - at)), klen = GMI_MIN(r->q.k - k0, GMI_KC);
@@ -196,7 +175,7 @@ static void compute(run *r)
 {
     const gmi_gemm_plan *p = r->p;
     const int64_t *cut = p->priv;
-    int64_t groups = ceil_div(r->q.n, r->blk.t->nr), x = r->task, nr = r->blk.t->nr;
+    int64_t groups = gmi_ceil_div(r->q.n, r->blk.t->nr), x = r->task, nr = r->blk.t->nr;
     int64_t ic = x % cut[CUT_COLS], is = x / cut[CUT_COLS] % cut[CUT_SLABS], ir = x / (cut[CUT_COLS] * cut[CUT_SLABS]) % cut[CUT_ROWS];
     int64_t ib = x / (cut[CUT_COLS] * cut[CUT_SLABS] * cut[CUT_ROWS]), slabs = gmi_block_slabs(r->q.k);
     int64_t c0 = gmi_part(groups, cut[CUT_COLS], ic) * nr, c1 = GMI_MIN(r->q.n, gmi_part(groups, cut[CUT_COLS], ic + 1) * nr);

@@ -117,7 +117,7 @@ static inline vd vd_softplus(vd x)
 
 /* ---- the logarithm family ---- */
 
-/* log x for 0 < x < inf, normal: x = 2^k (1 + f) with 1 + f in [sqrt 1/2, sqrt 2), log(1 + f) = 2 atanh(s), s = f/(2 + f) */
+/* log x for 0 < x < inf (floats are normal in double): x = 2^k (1 + f) with 1 + f in [sqrt 1/2, sqrt 2), log(1 + f) = 2 atanh(s), s = f/(2 + f) */
 static inline vd vd_log(vd x)
 {
     const uint64_t root = UINT64_C(0x3fe6a09e667f3bcd); /* sqrt 1/2 */
@@ -127,6 +127,8 @@ static inline vd vd_log(vd x)
     vd s = vd_div(f, vd_add(f, vd_set1(2))), z = vd_mul(s, s);
     vd p = vd_add(vd_add(s, s), vd_mul(vd_mul(s, z), GMI_LOG_POLY(z)));
 #ifdef GMI_ORACLE
+    if (x > 0 && x < 2.2250738585072014e-308) /* subnormal: scaled by 2^54 */
+        return vd_log(x * 18014398509481984.0) - 37.429947750237048;
     return vd_add(vd_mul(k, vd_set1(GMI_LN2_HI)), vd_add(p, vd_mul(k, vd_set1(GMI_LN2_LO))));
 #else
     return vd_add(vd_mul(k, vd_set1(0.6931471805599453)), p);

@@ -43,10 +43,25 @@ check: all programs
 check-programs: programs
 	@$(export_env) sh tests/run.sh $(call chosen,$(PROGRAMS)) $(filter %/examples.sh %/fuzz.sh,$(if $(TESTS),,$(SCRIPTS)))
 
-check-full: all programs
-	@$(export_env) sh tests/run.sh $(call chosen,$(PROGRAMS)) $(SCRIPTS) $(FULL)
+# check, then the scripts of tests/full one after the other: each builds variants of its own with all jobs. check-extra is the second half.
+check-full: check
+	$(run_extra)
+check-extra: all programs
+	$(run_extra)
+run_extra  = @$(export_env) GM_TIMEOUT=3600 GM_JOBS=1 GM_TAP='$(B)/tap-full' sh tests/run.sh $(FULL)
 
 programs: $(PROGRAMS) $(EXAMPLES) $(EXPERIMENTS) $(FUZZ)
 
-.PHONY: check check-programs check-full programs
+.PHONY: check check-programs check-full check-extra programs
 -include $(addsuffix .d,$(PROGRAMS) $(FUZZ))
+
+# libFuzzer programs; needs CC=clang and CPPFLAGS=-fsanitize=fuzzer-no-link (tests/full/fuzz.sh).
+FUZZERS := $(patsubst tests/fuzz/%.c,$(B)/fuzzers/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
+$(B)/fuzzers/%: tests/fuzz/%.c $(A)
+	@mkdir -p $(@D)
+	$(QUIET)$(CC) -Itests/fuzz $(TEST_FLAGS) $(HAVE) -fsanitize=fuzzer $(LINKED)
+fuzzers: $(FUZZERS)
+
+print-build:
+	@echo $(B)
+.PHONY: fuzzers print-build

@@ -12,8 +12,8 @@ mkdir -p "$t" || exit 1
 compiles() {
     text=$1; shift
     printf '%s\n' "$text" >"$t/p.c"
-    # shellcheck disable=SC2086
-    $CC $CFLAGS $STRICT "$@" -Werror -c -o "$t/p.o" "$t/p.c" >"$t/log" 2>&1
+    # eval: flags may hold quotes, as in a recipe.
+    eval "$CC $CFLAGS $STRICT $* -Werror -c -o $t/p.o $t/p.c" >"$t/log" 2>&1
 }
 need() { printf '#if !(%s)\n#error no\n#endif\n' "$1"; }
 main='int gmi_probe(int x); int gmi_probe(int x) { return x; }'
@@ -53,8 +53,7 @@ compiles "$main" -fPIC && $AR rcsD "$t/p.a" "$t/p.o" >/dev/null 2>&1 && arflags=
 so="-shared"
 compiles "$main" -fPIC
 printf '{ global: gm_*; local: *; };\n' >"$t/p.map"
-# shellcheck disable=SC2086
-if $CC $CFLAGS -shared -Wl,-soname,p.so.0 -Wl,--version-script="$t/p.map" -o "$t/p.so" "$t/p.o" >/dev/null 2>&1; then
+if eval "$CC $CFLAGS -shared -Wl,-soname,p.so.0 -Wl,--version-script=$t/p.map -o $t/p.so $t/p.o" >/dev/null 2>&1; then
     so="-shared -Wl,-soname,libgenrep.so.$SOMAJOR -Wl,--version-script=src/libgenrep.map"
 fi
 {

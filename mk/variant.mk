@@ -27,7 +27,7 @@ CC_ID   := $(shell $(CC) --version 2>/dev/null | head -n 1)
 KEY     := $(CC)|$(CC_ID)|$(AR)|$(CPPFLAGS)|$(CFLAGS)|$(LDFLAGS)|$(LDLIBS)|$(ISAS)|$(CBLAS)
 VARIANT := $(notdir $(firstword $(CC)))-$(firstword $(shell printf '%s' '$(subst ','\'',$(KEY) $(STRICT) $(OBJECT))' | cksum))
 B       := build/$(VARIANT)
-PROBED  := $(shell CC='$(CC)' AR='$(AR)' CFLAGS='$(CPPFLAGS) $(CFLAGS)' STRICT='$(STRICT)' ISAS='$(ISAS)' SOMAJOR='$(SOMAJOR)' \
+PROBED  := $(shell CC='$(CC)' AR='$(AR)' CFLAGS='$(subst ','\'',$(CPPFLAGS) $(CFLAGS))' STRICT='$(STRICT)' ISAS='$(ISAS)' SOMAJOR='$(SOMAJOR)' \
              AVX2='$(ISA_FLAGS_avx2)' AVX512='$(ISA_FLAGS_avx512)' SSE2='$(ISA_FLAGS_sse2)' sh mk/probe.sh $(B) && echo ok)
 ifneq ($(lastword $(PROBED)),ok)
 $(error $(CC) cannot compile a C99 file with these flags: $(CPPFLAGS) $(CFLAGS))

@@ -3,14 +3,14 @@
 # run.sh FILE...: runs TAP programs and scripts (*.sh), through prove when it is there, else by itself with prove's summary, and ends with
 # one line "N passed, N failed, N skipped" after the reasons of the skips. Exit status 0 when nothing failed.
 #
-# Environment: GM_BUILD (folder for logs), GM_RUN (command before a program), GM_TIMEOUT (seconds a file may take), NO_PROVE=1.
-# `run.sh --one FILE` runs one file and keeps its output in GM_BUILD/tap/: that is what prove and xargs call.
+# Environment: GM_BUILD (build folder), GM_TAP (folder for logs, GM_BUILD/tap), GM_RUN (command before a program), GM_TIMEOUT (seconds a file may take), NO_PROVE=1.
+# `run.sh --one FILE` runs one file and keeps its output: that is what prove and xargs call.
 : "${GM_BUILD:?run through make check}"
-tap=$GM_BUILD/tap
+tap=${GM_TAP:-$GM_BUILD/tap}
 log_of() { printf '%s/%s' "$tap" "$(basename "$1")"; }
 
 if [ "$1" = --one ]; then
-    f=$2; log=$(log_of "$f"); rm -f "$log.rc"
+    f=$2; log=$(log_of "$f"); rm -f "$log.rc"; begin=$(date +%s)
     limit=; command -v timeout >/dev/null 2>&1 && limit="timeout -k 10 ${GM_TIMEOUT:-600}"
     case $f in
     *.sh) set -- sh "$f" ;;
@@ -20,7 +20,7 @@ if [ "$1" = --one ]; then
     $limit "$@" >"$log.tap" 2>"$log.err" </dev/null
     rc=$?
     [ $rc = 0 ] || echo "# $f ended with status $rc" >>"$log.err"
-    echo $rc >"$log.rc"
+    echo $rc >"$log.rc"; echo $(($(date +%s) - begin)) >"$log.seconds"
     cat "$log.tap"; [ $rc = 0 ] || cat "$log.err" >&2
     exit $rc
 fi

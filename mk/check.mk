@@ -31,9 +31,10 @@ $(B)/fuzz/%: tests/fuzz/%.c tests/fuzz/standalone.c $(A)
 	$(call say,CC,$<)
 	$(QUIET)$(CC) -Itests/fuzz $(TEST_FLAGS) $(HAVE) $(DEPS) $(LINKED)
 
-export_env = GM_BUILD='$(B)' GM_RUN='$(RUN)' GM_ISAS='$(PROBE_ISAS)' GM_ISAS_ASKED='$(ISAS)' GM_VERSION='$(VERSION)' GM_ISA_OBJ='$(ISA_OBJ)' \
-             GM_EXAMPLES='$(EXAMPLES)' GM_FUZZ='$(FUZZ)' GM_MAKE='$(MAKE)' CC='$(CC)' CXX='$(CXX)' AR='$(AR)' CFLAGS='$(CFLAGS)' \
-             CPPFLAGS='$(CPPFLAGS)' LDFLAGS='$(LDFLAGS)' LDLIBS='$(LDLIBS)' CBLAS='$(CBLAS)'
+quoted     = '$(subst ','\'',$(1))'
+export_env = GM_BUILD='$(B)' GM_RUN=$(call quoted,$(RUN)) GM_ISAS='$(PROBE_ISAS)' GM_ISAS_ASKED='$(ISAS)' GM_VERSION='$(VERSION)' GM_ISA_OBJ='$(ISA_OBJ)' \
+             GM_EXAMPLES='$(EXAMPLES)' GM_FUZZ='$(FUZZ)' GM_MAKE='$(MAKE)' CC=$(call quoted,$(CC)) CXX='$(CXX)' AR='$(AR)' CFLAGS=$(call quoted,$(CFLAGS)) \
+             CPPFLAGS=$(call quoted,$(CPPFLAGS)) LDFLAGS=$(call quoted,$(LDFLAGS)) LDLIBS='$(LDLIBS)' CBLAS='$(CBLAS)'
 chosen     = $(if $(TESTS),$(filter $(addprefix %/,$(TESTS)),$(1)),$(1))
 
 check: all programs

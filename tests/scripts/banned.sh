@@ -8,13 +8,13 @@ case "$CFLAGS $LDFLAGS" in *-fsanitize*|*--coverage*|*-fprofile*|*-pg*|*-flto*) 
 a=$GM_BUILD/libgenrep.a
 
 # memory and text
-allow="malloc calloc realloc free aligned_alloc posix_memalign memcpy memmove memset memcmp memchr strlen strcmp strncmp"
+allow="malloc calloc realloc free aligned_alloc posix_memalign memcpy memmove memset memcmp memchr strlen strcmp strncmp strchr strrchr"
 # files (base/os_posix.c)
-allow="$allow open openat read write close lseek fstat stat lstat fsync fdatasync ftruncate rename unlink fcntl umask fchmod opendir readdir closedir"
+allow="$allow open openat read write close lseek fstat stat lstat fsync fdatasync ftruncate rename unlink fcntl umask fchmod realpath readlink opendir readdir closedir"
 # threads and processors
 allow="$allow pthread_create pthread_join pthread_mutex_init pthread_mutex_destroy pthread_mutex_lock pthread_mutex_unlock pthread_cond_init \
  pthread_cond_destroy pthread_cond_wait pthread_cond_signal pthread_cond_broadcast pthread_attr_init pthread_attr_destroy pthread_attr_setstacksize \
- pthread_sigmask sigfillset sched_getaffinity sched_yield sysconf getpid getauxval __sched_cpucount __errno_location __error"
+ pthread_sigmask sigfillset sched_getaffinity sched_yield sysconf __sysconf getpid getauxval __sched_cpucount __errno_location __error"
 # what compilers and hardened builds add
 allow="$allow _GLOBAL_OFFSET_TABLE_ __stack_chk_fail __stack_chk_guard __stack_chk_fail_local __memcpy_chk __memmove_chk __memset_chk __read_chk __open_2 \
  __x86.get_pc_thunk.ax __x86.get_pc_thunk.bx __x86.get_pc_thunk.cx __x86.get_pc_thunk.dx __x86.get_pc_thunk.si __x86.get_pc_thunk.di \

@@ -45,6 +45,8 @@ gm_status gmi_csv_open(gm_context *c, gmi_in *in, const gmi_csv_options *o, gmi_
 gm_status gmi_csv_next(gmi_csv *t, int *got); /* *got 0 at the end */
 void gmi_csv_close(gmi_csv *t);               /* also after a failed open, and twice */
 int64_t gmi_csv_column(const gmi_csv *t, const char *name); /* index, or -1 */
+int gmi_csv_cell_number(const gmi_csv_cell *c, double *v);   /* 1 when it is a number, nan and inf included, with at most spaces around it */
+int gmi_csv_cell_empty(const gmi_csv_cell *c);               /* 1 when there is nothing but spaces */
 /* Column i of the present row as a number; NaN for a missing one where the options allow it. */
 gm_status gmi_csv_number(gmi_csv *t, int64_t i, double *v);
 /* The numeric table as [rows, columns], dtype GM_F32 or GM_F64. names, when not NULL, receives the chosen names, each followed by a 0 byte (none without a header). */

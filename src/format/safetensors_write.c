@@ -155,8 +155,9 @@ static gm_status write_header(job *k)
     write_metadata(k, &o);
     for (int64_t i = 0; i < k->n; i++) {
         const gmi_st_tensor *t = &k->t[k->order[i]];
-        uint64_t bytes, end;
-        if (tensor_bytes(t, &bytes) || gmi_add_u64(at, bytes, &end) || end > INT64_MAX)
+        uint64_t bytes = 0, end;
+        tensor_bytes(t, &bytes);
+        if (gmi_add_u64(at, bytes, &end) || end > INT64_MAX)
             return gmi_fail(k->ctx, GM_E_LIMIT, "safetensors: the tensors have more bytes than a file can hold");
         write_entry(&o, t, at, end);
         at = end;

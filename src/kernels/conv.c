@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: MIT */
+/* conv.c: conv and conv_dx as implicit matrix products: rows are output pixels, columns output channels, terms (tap, source channel).
+ *
+ * No image is unfolded: for each tap a row is a pointer into the source image, or to a row of zeros outside it (which is multiplied like any
+ * other). conv_dx with stride s falls into s * s phases of output positions; a phase uses every s-th tap, so it is a small stride-1 problem of
+ * its own with its own piece of packed weights. Sources of few channels would make segments of one or two terms: their terms are copied
+ * together first (up to GMI_KC a row).
+ * Not here: conv_dw (conv_dw.c), the loop nest (block.c). */
+#include "kernels/conv.h"
+#include "base/base.h"
+
+enum { CUT_ROWS, CUT_COLS, BLOCK_PIXELS, BLOCK_COLS, SHARED_B };
+
+#define FEW_CHANNELS 8
+#define PACK_COST 16.0
+#define BLOCK_M 128
+#define BLOCK_BYTES (256 * 1024)
+
+gmi_gather gmi_gather_of(const gmi_conv_plan *p)
+{
+    gmi_gather g;
+    int64_t taps = p->kh * p->kw, cg = p->c / p->groups, og = p->co / p->groups, dx = p->kind == GMI_CONV_DX;
+    g.n = p->n, g.groups = p->groups, g.kh = p->kh, g.kw = p->kw, g.dil_h = p->dh, g.dil_w = p->dw;
+    g.sh = dx ? p->oh : p->h, g.sw = dx ? p->ow : p->w, g.sc = dx ? p->co : p->c, g.scg = dx ? og : cg;
+    g.oh = dx ? p->h : p->oh, g.ow = dx ? p->w : p->ow, g.oc = dx ? p->c : p->co, g.ocg = dx ? cg : og;
+    g.step_h = dx ? 1 : p->sh, g.step_w = dx ? 1 : p->sw, g.shift_h = dx ? p->pt : -p->pt, g.shift_w = dx ? p->pl : -p->pl;
+    g.ph = dx ? p->sh : 1, g.pw = dx ? p->sw : 1;
+    g.w_s = dx ? cg * taps : taps, g.w_o = dx ? taps : cg * taps, g.w_g = og * cg * taps;
+    return g;
+}
+
+/* Kernel positions k with k * dilation = phase (mod phases); conv_dx reads source row (o + pad - k * dilation) / phases. */
+gmi_axis gmi_gather_axis(int64_t taps, int64_t dilation, int64_t phases, int64_t phase)
+{
+    gmi_axis a = {0, 0, 1, 0, 0};
+    while (a.kstep < phases && a.kstep * dilation % phases) a.kstep++;
+    while (a.k0 < a.kstep && a.k0 < taps && a.k0 * dilation % phases != phase) a.k0++;
+    if (a.k0 < a.kstep && a.k0 < taps) a.count = (taps - a.k0 + a.kstep - 1) / a.kstep;
+    a.d0 = -(a.k0 * dilation - phase) / phases, a.dstep = -(a.kstep * dilation) / phases;
+    return a;
+}
+
+static gmi_axis axis_of(const gmi_gather *g, int64_t taps, int64_t dilation, int64_t phases, int64_t phase, int32_t dx)
+{
+    gmi_axis a = {taps, 0, 1, 0, dilation};
+    (void)g;
+    return dx ? gmi_gather_axis(taps, dilation, phases, phase) : a;
+}
+
+typedef struct pixel {
+    const gmi_real *image; /* of this pixel's batch step, at the group's first channel */
+    int64_t y, x;          /* origin in the source */
+} pixel;
+
+typedef struct run {
+    const gmi_conv_plan *p;
+    gmi_gather g;
+    const gmi_real *w; /* of the group */
+    gmi_axis ay, ax;   /* of the phase */
+    pixel *pixels;     /* of the block and phase */
+    gmi_real **out;    /* their rows */
+    gmi_real *zeros;
+    gmi_block blk;
+    const gmi_real *ptr[GMI_SEGMENTS_MAX * GMI_MR_MAX];
+    int64_t len[GMI_SEGMENTS_MAX];
+} run;
+
+/* ---- packing of weights ---- */
+static void pack_weights(const gmi_block *blk, int64_t k0, int64_t klen, int64_t j0, int64_t j1, gmi_real *out)
+{
+    const run *r = blk->user;
+    const gmi_gather *g = &r->g;
+    int64_t nr = blk->t->nr;
+    for (int64_t j = j0; j < j1; j += nr)
+        for (int64_t k = k0; k < k0 + klen; k++, out += nr) {
+            int64_t tap = k / g->scg, ky = r->ay.k0 + tap / r->ax.count * r->ay.kstep, kx = r->ax.k0 + tap % r->ax.count * r->ax.kstep;
+            const gmi_real *w = r->w + k % g->scg * g->w_s + j * g->w_o + ky * g->kw + kx;
+            for (int64_t x = 0; x < nr; x++) out[x] = j + x < j1 ? w[x * g->w_o] : 0;
+        }
+}
+
+/* ---- rows of A ---- */
+static const gmi_real *source(const run *r, const pixel *q, int64_t ty, int64_t tx)
+{
+    int64_t y = q->y + r->ay.d0 + ty * r->ay.dstep, x = q->x + r->ax.d0 + tx * r->ax.dstep;
+    if (y < 0 || y >= r->g.sh || x < 0 || x >= r->g.sw) return NULL;
+    return q->image + (y * r->g.sw + x) * r->g.sc;
+}
+
+static void rows_in_place(const gmi_block *blk, int64_t k0, int64_t klen, int64_t i, int32_t m, gmi_tile_args *ta)
+{
+    const run *r = blk->user;
+    const pixel *q = r->pixels + i;
+    int64_t scg = r->g.scg, s = 0;
+    for (int64_t k = k0; k < k0 + klen; s++) {
+        int64_t tap = k / scg, from = k % scg, len = GMI_MIN(scg - from, k0 + klen - k);
+        const gmi_real **ptr = blk->ptr + s * GMI_MR_MAX;
+        for (int32_t x = 0; x < m; x++) {
+            const gmi_real *at = source(r, q + x, tap / r->ax.count, tap % r->ax.count);
+            ptr[x] = at ? at + from : r->zeros;
+        }
+        blk->len[s] = len;
+        k += len;
+    }
+    ta->segments = s, ta->a = blk->ptr, ta->len = blk->len, ta->a_cs = 1;
+}
+
+static void rows_gathered(const gmi_block *blk, int64_t k0, int64_t klen, int64_t i, int32_t m, gmi_tile_args *ta)
+{
+    const run *r = blk->user;
+    int64_t scg = r->g.scg;
+    for (int32_t x = 0; x < m; x++) {
+        gmi_real *to = blk->a_pack + x * klen;
+        blk->ptr[x] = to;
+        for (int64_t k = k0; k < k0 + klen;) {
+            int64_t tap = k / scg, from = k % scg, len = GMI_MIN(scg - from, k0 + klen - k);
+            const gmi_real *at = source(r, r->pixels + i + x, tap / r->ax.count, tap % r->ax.count);
+            for (int64_t c = 0; c < len; c++) to[c] = at ? at[from + c] : 0;
+            to += len, k += len;
+        }
+    }
+    blk->len[0] = klen;
+    ta->segments = 1, ta->a = blk->ptr, ta->len = blk->len, ta->a_cs = 1;
+}
+
+/* Pixels of [i0, i1) that belong to phase (py, px), with their rows of output at channel `channel`. */
+static int64_t list_pixels(run *r, const gmi_real *source_base, gmi_real *out_base, int64_t i0, int64_t i1, int64_t py, int64_t px)
+{
+    const gmi_gather *g = &r->g;
+    int64_t count = 0, x = i0 % g->ow, y = i0 / g->ow % g->oh, n = i0 / (g->ow * g->oh);
+    for (int64_t i = i0; i < i1; i++) {
+        int64_t fy = y * g->step_h + g->shift_h, fx = x * g->step_w + g->shift_w;
+        if ((g->ph == 1 || (fy - py) % g->ph == 0) && (g->pw == 1 || (fx - px) % g->pw == 0)) {
+            pixel *q = r->pixels + count;
+            q->image = source_base + n * g->sh * g->sw * g->sc;
+            q->y = g->ph == 1 ? fy : (fy - py) / g->ph, q->x = g->pw == 1 ? fx : (fx - px) / g->pw;
+            r->out[count++] = out_base + i * g->oc;
+        }
+        if (++x < g->ow) continue;
+        x = 0;
+        if (++y == g->oh) y = 0, n++;
+    }
+    return count;
+}
+
+/* ---- plan ---- */
+static int64_t packed_size(const gmi_gather *g, const gmi_kernels *t)
+{
+    return g->groups * g->kh * g->kw * g->scg * (gmi_ceil_div(g->ocg, t->nr) * t->nr);
+}
+
+static int plan_gather(gmi_conv_plan *p, const gmi_kernels *t, int32_t max_tasks)
+{
+    gmi_gather g = gmi_gather_of(p);
+    int64_t pixels = g.n * g.oh * g.ow, phases = g.ph * g.pw, k = gmi_ceil_div(g.kh * g.kw, phases) * g.scg, blocks, groups, per;
+    uint64_t thread = 64, shared = 0;
+    double cost;
+    gmi_grid grid = gmi_choose_grid(t, pixels, g.ocg, k, gmi_worth_tasks((double)pixels * (double)g.oc * (double)k, max_tasks), 1,
+                                    p->keep_b ? 0.01 : PACK_COST * (double)phases, &cost);
+    p->priv[CUT_ROWS] = grid.rows, p->priv[CUT_COLS] = grid.cols;
+    per = GMI_MAX(1, BLOCK_BYTES / (t->nr * (int64_t)sizeof(gmi_real) * GMI_MAX(1, GMI_MIN(k, GMI_KC))));
+    groups = gmi_ceil_div(gmi_ceil_div(g.ocg, t->nr), grid.cols), blocks = gmi_ceil_div(groups, per);
+    p->priv[BLOCK_COLS] = gmi_ceil_div(groups, GMI_MAX(1, blocks)) * t->nr;
+    pixels = gmi_ceil_div(pixels, grid.rows), blocks = gmi_ceil_div(pixels, BLOCK_M * GMI_MIN(phases, 4));
+    p->priv[BLOCK_PIXELS] = GMI_MAX(1, gmi_ceil_div(pixels, GMI_MAX(1, blocks)));
+    p->tasks = (int32_t)(grid.rows * grid.cols), p->phases = grid.rows > 1 ? 2 : 1;
+    per = p->priv[BLOCK_PIXELS];
+    if (gmi_add_bytes(&shared, packed_size(&g, t), sizeof(gmi_real)) || gmi_add_bytes(&thread, GMI_MR_MAX * GMI_KC, sizeof(gmi_real)) ||
+        gmi_add_bytes(&thread, per, sizeof(pixel) + sizeof(gmi_real *)) || gmi_add_bytes(&thread, g.scg, sizeof(gmi_real)))
+        return -1;
+    if (g.kh * g.kw * g.scg > GMI_SLAB_TERMS && gmi_add_bytes(&thread, per * p->priv[BLOCK_COLS], sizeof(gmi_real))) return -1;
+    p->shared_bytes = shared, p->thread_bytes = thread;
+    return 0;
+}
+
+static int sizes_ok(const gmi_conv_plan *p)
+{
+    const int64_t x[] = {p->n, p->h, p->w, p->c}, y[] = {p->n, p->oh, p->ow, p->co}, w[] = {p->co, p->c, p->kh, p->kw, 2048};
+    int64_t a;
+    if (p->groups < 1 || p->c % p->groups || p->co % p->groups || p->sh < 1 || p->sw < 1 || p->dh < 1 || p->dw < 1) return 0;
+    if (gmi_count_i64(4, x, &a) || a > INT64_MAX / 64 || gmi_count_i64(4, y, &a) || a > INT64_MAX / 64) return 0;
+    return !gmi_count_i64(5, w, &a) && p->c < INT32_MAX - 64 && p->co < INT32_MAX - 64;
+}
+
+int gmi_conv_plan_init(gmi_conv_plan *p, const gmi_kernels *t, int32_t max_tasks)
+{
+    if (!sizes_ok(p)) return -1;
+    return p->kind == GMI_CONV_DW ? gmi_conv_dw_plan(p, t, max_tasks) : plan_gather(p, t, max_tasks);
+}
+
+/* ---- execution ---- */
+static void run_init(run *r, const gmi_conv_plan *p, const gmi_kernels *t, const gmi_conv_io *io, void *scratch)
+{
+    char *s = gmi_align64(scratch);
+    r->p = p, r->g = gmi_gather_of(p), r->w = io->b;
+    memset(&r->blk, 0, sizeof r->blk);
+    r->blk.t = t, r->blk.n = r->g.ocg, r->blk.pack = pack_weights, r->blk.user = r, r->blk.ptr = r->ptr, r->blk.len = r->len;
+    r->blk.rows = r->g.scg < FEW_CHANNELS ? rows_gathered : rows_in_place;
+    r->blk.mode = p->phases == 2 ? GMI_B_READY : GMI_B_FILL;
+    r->blk.a_pack = (gmi_real *)(void *)s;
+    r->pixels = gmi_align64(s + GMI_MR_MAX * GMI_KC * sizeof(gmi_real));
+    r->out = gmi_align64(r->pixels + p->priv[BLOCK_PIXELS]);
+    r->zeros = gmi_align64(r->out + p->priv[BLOCK_PIXELS]);
+    r->blk.slab = gmi_align64(r->zeros + r->g.scg);
+    memset(r->zeros, 0, (size_t)r->g.scg * sizeof *r->zeros);
+}
+
+/* Sets the phase's taps and length; returns the packed weights of (group, phase). */
+static void set_phase(run *r, const gmi_conv_io *io, int64_t group, int64_t phase)
+{
+    const gmi_gather *g = &r->g;
+    int64_t before = 0, width = gmi_ceil_div(g->ocg, r->blk.t->nr) * r->blk.t->nr;
+    int32_t dx = r->p->kind == GMI_CONV_DX;
+    for (int64_t f = 0; f <= phase; f++) {
+        if (f) before += r->ay.count * r->ax.count;
+        r->ay = axis_of(g, g->kh, g->dil_h, g->ph, f / g->pw, dx), r->ax = axis_of(g, g->kw, g->dil_w, g->pw, f % g->pw, dx);
+    }
+    r->w = io->b + group * g->w_g;
+    r->blk.k = r->ay.count * r->ax.count * g->scg;
+    r->blk.packed = (gmi_real *)gmi_align64(io->shared) + (group * g->kh * g->kw + before) * g->scg * width;
+}
+
+static void pack_all(run *r, const gmi_conv_io *io, int32_t task)
+{
+    const gmi_gather *g = &r->g;
+    int64_t nr = r->blk.t->nr, columns = gmi_ceil_div(g->ocg, nr), at = 0;
+    for (int64_t group = 0; group < g->groups; group++)
+        for (int64_t phase = 0; phase < g->ph * g->pw; phase++) {
+            set_phase(r, io, group, phase);
+            for (int64_t k = 0; k < r->blk.k; k += GMI_KC)
+                for (int64_t j = 0; j < columns; j++, at++)
+                    if (at % r->p->tasks == task)
+                        pack_weights(&r->blk, k, GMI_MIN(r->blk.k - k, GMI_KC), j * nr, GMI_MIN(g->ocg, (j + 1) * nr),
+                                     r->blk.packed + gmi_block_offset(r->blk.t, r->blk.k, g->ocg, k, j * nr));
+        }
+}
+
+static void compute(run *r, const gmi_conv_io *io, int32_t task)
+{
+    const gmi_gather *g = &r->g;
+    const int64_t *cut = r->p->priv;
+    int64_t nr = r->blk.t->nr, columns = gmi_ceil_div(g->ocg, nr), pixels = g->n * g->oh * g->ow, ic = task % cut[CUT_COLS], ir = task / cut[CUT_COLS];
+    int64_t c0 = gmi_part(columns, cut[CUT_COLS], ic) * nr, c1 = GMI_MIN(g->ocg, gmi_part(columns, cut[CUT_COLS], ic + 1) * nr);
+    int64_t r0 = gmi_part(pixels, cut[CUT_ROWS], ir), r1 = gmi_part(pixels, cut[CUT_ROWS], ir + 1);
+    int32_t fill = !(r->p->keep_b && io->packed);
+    gmi_block_out out;
+    out.c = NULL, out.ld = 0, out.rows = r->out;
+    for (int64_t group = 0; group < g->groups; group++)
+        for (int64_t j = c0; j < c1; j += cut[BLOCK_COLS])
+            for (int64_t i = r0; i < r1; i += cut[BLOCK_PIXELS]) {
+                int64_t i1 = GMI_MIN(r1, i + cut[BLOCK_PIXELS]), j1 = GMI_MIN(c1, j + cut[BLOCK_COLS]), first = group * g->ocg;
+                for (int64_t phase = 0; phase < g->ph * g->pw; phase++) {
+                    int64_t count;
+                    set_phase(r, io, group, phase);
+                    count = list_pixels(r, io->a + group * g->scg, io->c + first + j, i, i1, phase / g->pw, phase % g->pw);
+                    gmi_block_full(&r->blk, 0, count, j, j1, fill && i == r0, &out);
+                }
+                if (io->epilogue) io->epilogue(io->epilogue_user, i, i1, first + j, first + j1, task);
+            }
+}
+
+void gmi_conv_run(const gmi_conv_plan *p, const gmi_kernels *t, const gmi_conv_io *io, int32_t phase, int32_t task, void *scratch)
+{
+    run r;
+    if (p->kind == GMI_CONV_DW) {
+        gmi_conv_dw_run(p, t, io, phase, task, scratch);
+        return;
+    }
+    run_init(&r, p, t, io, scratch);
+    if (p->phases == 1 || phase == 1)
+        compute(&r, io, task);
+    else if (!(p->keep_b && io->packed))
+        pack_all(&r, io, task);
+}

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+/* test_conv.c: the convolution triad bit for bit against loops written from gemm.h: for each output element the terms in order, padding taps
+ * multiplied by +0, panels and slabs as in docs/kernels_gemm.md. Kernels, strides, dilations, pads, groups, channel counts, every level, task
+ * counts, packed weights. Memory around the arrays is NaN or a mark, scratch and shared are NaN, tasks run backwards. Then pooling and
+ * resizing against plain definitions and by <A x, y> = <x, A' y>. */
+#include "tap.h"
+#include "base/base.h"
+#include "kernels/gemm.h"
+#include "kernels/pool2d.h"
+
+#ifdef GMI_ORACLE
+static gmi_real one_fma(gmi_real a, gmi_real b, gmi_real c) { return a * b + c; }
+#else
+static gmi_real one_fma(gmi_real a, gmi_real b, gmi_real c) { return fmaf(a, b, c); }
+#endif
+
+static uint64_t state = 88172645463325252u;
+static uint64_t bits(void)
+{
+    state ^= state << 13, state ^= state >> 7, state ^= state << 17;
+    return state >> 11;
+}
+static gmi_real draw(int special)
+{
+    uint64_t u = bits();
+    if (special && u % 97 == 0) return (gmi_real)INFINITY;
+    if (special && u % 83 == 0) return (gmi_real)-0.0;
+    return (gmi_real)((float)(int32_t)(u >> 16) * (1.0f / 2147483648.0f)) * (u % 7 == 0 ? (gmi_real)1e4 : 1);
+}
+
+#define MARGIN 64
+static const gmi_real mark = (gmi_real)12345.5;
+static gmi_real *make(int64_t count, int fill, int special)
+{
+    gmi_real *base = malloc((size_t)(count + 2 * MARGIN) * sizeof *base);
+    for (int64_t i = 0; i < count + 2 * MARGIN; i++) base[i] = fill ? (gmi_real)NAN : mark;
+    for (int64_t i = 0; fill && i < count; i++) base[MARGIN + i] = draw(special);
+    return base + MARGIN;
+}
+static void drop(gmi_real *p) { free(p - MARGIN); }
+
+/* The canonical sum, one term at a time. */
+typedef struct sum {
+    gmi_real total, slab, panel;
+    int64_t t, k;
+} sum;
+static void term(sum *s, gmi_real a, gmi_real b)
+{
+    int64_t slab_terms = s->k > GMI_SLAB * GMI_KC ? GMI_SLAB * GMI_KC : s->k + 1, t = s->t++;
+    s->panel = one_fma(a, b, t % GMI_KC ? s->panel : 0);
+    if ((t + 1) % GMI_KC && t + 1 < s->k) return;
+    s->slab = t % slab_terms < GMI_KC ? s->panel : s->slab + s->panel;
+    if ((t + 1) % slab_terms && t + 1 < s->k) return;
+    s->total = t < slab_terms ? s->slab : s->total + s->slab;
+}
+
+static gmi_real image_at(const gmi_real *x, int64_t h, int64_t w, int64_t c, int64_t n, int64_t y, int64_t z, int64_t ch)
+{
+    return y < 0 || y >= h || z < 0 || z >= w ? 0 : x[((n * h + y) * w + z) * c + ch];
+}
+
+static void reference_conv(const gmi_conv_plan *p, const gmi_real *x, const gmi_real *w, gmi_real *y)
+{
+    int64_t cg = p->c / p->groups, og = p->co / p->groups;
+    for (int64_t n = 0; n < p->n; n++) for (int64_t oh = 0; oh < p->oh; oh++) for (int64_t ow = 0; ow < p->ow; ow++) for (int64_t co = 0; co < p->co; co++) {
+        sum s = {0, 0, 0, 0, p->kh * p->kw * cg};
+        for (int64_t kh = 0; kh < p->kh; kh++) for (int64_t kw = 0; kw < p->kw; kw++) for (int64_t c = 0; c < cg; c++)
+            term(&s, image_at(x, p->h, p->w, p->c, n, oh * p->sh - p->pt + kh * p->dh, ow * p->sw - p->pl + kw * p->dw, co / og * cg + c),
+                 w[((co * cg + c) * p->kh + kh) * p->kw + kw]);
+        y[((n * p->oh + oh) * p->ow + ow) * p->co + co] = s.total;
+    }
+}
+
+static int hits(int64_t i, int64_t pad, int64_t k, int64_t dil, int64_t stride) { return (i + pad - k * dil) % stride == 0; }
+
+static void reference_dx(const gmi_conv_plan *p, const gmi_real *y, const gmi_real *w, gmi_real *x)
+{
+    int64_t cg = p->c / p->groups, og = p->co / p->groups;
+    for (int64_t n = 0; n < p->n; n++) for (int64_t h = 0; h < p->h; h++) for (int64_t v = 0; v < p->w; v++) for (int64_t c = 0; c < p->c; c++) {
+        sum s = {0, 0, 0, 0, 0};
+        for (int64_t kh = 0; kh < p->kh; kh++) for (int64_t kw = 0; kw < p->kw; kw++)
+            s.k += hits(h, p->pt, kh, p->dh, p->sh) && hits(v, p->pl, kw, p->dw, p->sw) ? og : 0;
+        for (int64_t kh = 0; kh < p->kh; kh++) for (int64_t kw = 0; kw < p->kw; kw++) {
+            if (!hits(h, p->pt, kh, p->dh, p->sh) || !hits(v, p->pl, kw, p->dw, p->sw)) continue;
+            for (int64_t co = 0; co < og; co++)
+                term(&s, image_at(y, p->oh, p->ow, p->co, n, (h + p->pt - kh * p->dh) / p->sh, (v + p->pl - kw * p->dw) / p->sw, c / cg * og + co),
+                     w[(((c / cg * og + co) * cg + c % cg) * p->kh + kh) * p->kw + kw]);
+        }
+        x[((n * p->h + h) * p->w + v) * p->c + c] = s.total;
+    }
+}
+
+static void reference_dw(const gmi_conv_plan *p, const gmi_real *x, const gmi_real *y, gmi_real *w)
+{
+    int64_t cg = p->c / p->groups, og = p->co / p->groups;
+    for (int64_t co = 0; co < p->co; co++) for (int64_t c = 0; c < cg; c++) for (int64_t kh = 0; kh < p->kh; kh++) for (int64_t kw = 0; kw < p->kw; kw++) {
+        sum s = {0, 0, 0, 0, p->n * p->oh * p->ow};
+        for (int64_t n = 0; n < p->n; n++) for (int64_t oh = 0; oh < p->oh; oh++) for (int64_t ow = 0; ow < p->ow; ow++)
+            term(&s, image_at(x, p->h, p->w, p->c, n, oh * p->sh - p->pt + kh * p->dh, ow * p->sw - p->pl + kw * p->dw, co / og * cg + c),
+                 y[((n * p->oh + oh) * p->ow + ow) * p->co + co]);
+        w[((co * cg + c) * p->kh + kh) * p->kw + kw] = s.total;
+    }
+}
+
+static const gmi_real *expect, *announced;
+static unsigned char *seen;
+static int64_t seen_n, bad_calls;
+static int same(gmi_real a, gmi_real b) { return !memcmp(&a, &b, sizeof a) || (a != a && b != b); }
+static void epilogue(void *user, int64_t m0, int64_t m1, int64_t n0, int64_t n1, int32_t task)
+{
+    bad_calls += user != &bad_calls || task < 0;
+    for (int64_t i = m0; i < m1; i++)
+        for (int64_t j = n0; j < n1; j++) bad_calls += seen[i * seen_n + j]++ != 0 || !same(announced[i * seen_n + j], expect[i * seen_n + j]);
+}
+
+static void *poison(uint64_t bytes)
+{
+    unsigned char *p = malloc((size_t)bytes + 80);
+    memset(p, 0xff, (size_t)bytes + 80); /* 0xffffffff is a NaN */
+    return p;
+}
+
+/* One plan with one table: differences from the reference, marks overwritten, epilogue calls that were wrong. */
+static int64_t run_level(const gmi_conv_plan *q, const gmi_kernels *t, const gmi_real *a, const gmi_real *b, const gmi_real *want, int64_t count, int32_t tasks)
+{
+    gmi_conv_plan p = *q;
+    gmi_conv_io io;
+    gmi_real *c = make(count, 0, 0);
+    unsigned char *shared;
+    int64_t bad = 0;
+    memset(&io, 0, sizeof io);
+    if (gmi_conv_plan_init(&p, t, tasks) || p.tasks < 1 || p.tasks > tasks) return -1;
+    shared = poison(p.shared_bytes);
+    io.a = a, io.b = b, io.c = c, io.shared = shared + 12;
+    if (p.kind != GMI_CONV_DW) io.epilogue = epilogue, io.epilogue_user = &bad_calls;
+    for (int pass = 0; pass < 1 + p.keep_b; pass++) {
+        io.packed = pass, bad_calls = 0;
+        seen = calloc((size_t)count + 1, 1), expect = want, announced = c, seen_n = p.kind == GMI_CONV ? p.co : p.c;
+        for (int64_t i = 0; i < count; i++) c[i] = mark;
+        for (int32_t phase = 0; phase < p.phases; phase++)
+            for (int32_t i = p.tasks - 1; i >= 0; i--) {
+                unsigned char *scratch = poison(p.thread_bytes);
+                gmi_conv_run(&p, t, &io, phase, i, scratch + 4);
+                for (int x = 0; x < 64; x++) bad += scratch[4 + p.thread_bytes + (unsigned)x] != 0xff;
+                free(scratch);
+            }
+        for (int64_t i = 0; i < count; i++) bad += !same(c[i], want[i]) || (p.kind != GMI_CONV_DW && seen[i] != 1);
+        for (int64_t i = 0; i < MARGIN; i++) bad += c[-1 - i] != mark || c[count + i] != mark;
+        for (int x = 0; x < 64; x++) bad += shared[12 + p.shared_bytes + (unsigned)x] != 0xff;
+        bad += bad_calls;
+        free(seen);
+    }
+    free(shared), drop(c);
+    return bad;
+}
+
+static gmi_kernels tables[8];
+static int levels;
+
+static int check(gmi_conv_plan q, int special, int32_t tasks, int show)
+{
+    static const char *const names[] = {"conv", "conv_dx", "conv_dw"};
+    int64_t nx = q.n * q.h * q.w * q.c, ny = q.n * q.oh * q.ow * q.co, nw = q.co * q.c / q.groups * q.kh * q.kw;
+    gmi_real *x = make(nx, 1, special), *y = make(ny, 1, special), *w = make(nw, 1, special), *want;
+    int all = 1;
+    for (int kind = 0; kind < 3; kind++) {
+        int64_t count = kind == 0 ? ny : kind == 1 ? nx : nw, bad = 0;
+        want = malloc((size_t)(count + 1) * sizeof *want);
+        q.kind = (gmi_conv_kind)kind;
+        if (kind == 0) reference_conv(&q, x, w, want);
+        if (kind == 1) reference_dx(&q, y, w, want);
+        if (kind == 2) reference_dw(&q, x, y, want);
+        for (int i = 0; i < levels; i++) {
+            int64_t d = run_level(&q, &tables[i], kind == 1 ? y : x, kind == 2 ? y : w, want, count, tasks);
+            if (d) printf("# level %d: %" PRId64 " of %" PRId64 "\n", (int)tables[i].level, d, count);
+            bad += d != 0;
+        }
+        if (bad || show)
+            ok(!bad, "%s n%d %dx%dx%d -> %dx%dx%d k%dx%d s%d,%d p%d,%d d%d,%d g%d tasks %d keep %d", names[kind], (int)q.n, (int)q.h, (int)q.w, (int)q.c, (int)q.oh, (int)q.ow,
+               (int)q.co, (int)q.kh, (int)q.kw, (int)q.sh, (int)q.sw, (int)q.pt, (int)q.pl, (int)q.dh, (int)q.dw, (int)q.groups, (int)tasks, q.keep_b);
+        all &= !bad;
+        free(want);
+    }
+    drop(x), drop(y), drop(w);
+    return all;
+}
+
+static gmi_conv_plan problem(int64_t n, int64_t h, int64_t w, int64_t c, int64_t co, int64_t k, int64_t s, int64_t p)
+{
+    gmi_conv_plan q;
+    memset(&q, 0, sizeof q);
+    q.n = n, q.h = h, q.w = w, q.c = c, q.co = co, q.kh = q.kw = k, q.sh = q.sw = s, q.pt = q.pl = p, q.dh = q.dw = 1, q.groups = 1;
+    q.oh = (h + 2 * p - k) / s + 1, q.ow = (w + 2 * p - k) / s + 1;
+    return q;
+}
+
+static void sweep(int count)
+{
+    static const int64_t channels[] = {1, 2, 3, 4, 5, 7, 8, 9, 16, 17, 24, 33};
+    int good = 1;
+    for (int i = 0; i < count; i++) {
+        gmi_conv_plan q;
+        int64_t end_h, end_w;
+        memset(&q, 0, sizeof q);
+        q.groups = bits() % 4 == 0 ? 1 + (int64_t)(bits() % 3) : 1;
+        q.n = 1 + (int64_t)(bits() % 3), q.h = 1 + (int64_t)(bits() % 9), q.w = 1 + (int64_t)(bits() % 11);
+        q.c = channels[bits() % 12] * q.groups, q.co = channels[bits() % 12] * q.groups;
+        q.kh = 1 + (int64_t)(bits() % 5), q.kw = 1 + (int64_t)(bits() % 5), q.sh = 1 + (int64_t)(bits() % 3), q.sw = 1 + (int64_t)(bits() % 3);
+        q.dh = 1 + (int64_t)(bits() % 3), q.dw = 1 + (int64_t)(bits() % 3), q.pt = (int64_t)(bits() % 4), q.pl = (int64_t)(bits() % 4);
+        if (bits() % 6 == 0) q.h = q.kh = q.sh = 1, q.pt = 0;
+        end_h = (int64_t)(bits() % 4), end_w = (int64_t)(bits() % 4);
+        q.oh = (q.h + q.pt + end_h - (q.kh - 1) * q.dh - 1) / q.sh + 1, q.ow = (q.w + q.pl + end_w - (q.kw - 1) * q.dw - 1) / q.sw + 1;
+        if (q.oh < 1) q.oh = 1;
+        if (q.ow < 1) q.ow = 1;
+        q.keep_b = (int32_t)(bits() % 2);
+        good &= check(q, i % 5 == 4, 1 + (int32_t)(bits() % 6), 0);
+    }
+    ok(good, "%d random problems, three kinds, every level", count);
+}
+
+int main(void)
+{
+    static const gm_simd all[] = {GM_SIMD_SCALAR, GM_SIMD_SSE2, GM_SIMD_AVX2, GM_SIMD_AVX512, GM_SIMD_NEON};
+    uint32_t have = gmi_cpu_simd();
+    for (int i = 0; i < 5; i++)
+        if (!gmi_kernels_fill(&tables[levels], all[i], have)) levels++;
+    ok(levels >= 1, "%d levels", levels);
+    sweep(300);
+    check(problem(3, 14, 14, 1, 20, 4, 2, 1), 0, 2, 1);   /* few channels, all taps in one run */
+    check(problem(2, 9, 7, 70, 37, 3, 1, 1), 0, 3, 1);    /* panels cut inside taps */
+    check(problem(1, 5, 5, 530, 9, 1, 1, 0), 0, 2, 1);    /* one tap longer than a panel */
+    check(problem(2, 5, 5, 1100, 3, 3, 2, 1), 0, 4, 1);   /* k over the first slab */
+    check(problem(3, 54, 54, 3, 17, 2, 1, 0), 0, 5, 1);   /* dw: pixels over the first slab, cut or not */
+    check(problem(9, 33, 60, 2, 4, 3, 1, 1), 0, 1, 1);
+    return done();
+}

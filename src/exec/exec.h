@@ -28,6 +28,7 @@ struct gm_params {
     gmi_real *value, *grad, *state, *state_next;
     uint8_t *state_pending; /* per state: state_next holds an uncommitted value */
     uint64_t version;
+    int32_t views; /* live writable views (train/params.c): while there are any, values may change without a new version */
 };
 /* Arenas for every parameter and state of g, zero-filled: train/params.c initialises them. grads != 0 allocates grad and state_next. */
 gm_status gmi_params_layout(gm_context *c, const gm_graph *g, int grads, gm_params **out);

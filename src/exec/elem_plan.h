@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/* elem_plan.h: a fused elementwise instruction: a small register program run tile by tile, so that intermediates stay in L1.
+ *
+ * The iteration space is the outputs' dense memory order, with axes merged where every operand allows. A tile is `rows` steps of axis `axis` times all of
+ * the axes behind it (`inner` elements each). An input is read in place where its tile is contiguous, else gathered into a buffer of its own, once
+ * (hoisted) when it is the same for every tile. */
+#ifndef GMI_EXEC_ELEM_PLAN_H
+#define GMI_EXEC_ELEM_PLAN_H
+#include "exec/program.h"
+
+typedef enum { GMI_IN_CONTIG, GMI_IN_UNIFORM, GMI_IN_HOIST, GMI_IN_GATHER } gmi_in_mode;
+typedef struct gmi_elem_input {
+    gmi_in_mode mode;
+    int32_t buffer; /* HOIST, GATHER: tile buffer */
+    int64_t strides[GMI_MAX_RANK];
+} gmi_elem_input;
+typedef enum { GMI_MICRO_UNARY, GMI_MICRO_BINARY, GMI_MICRO_SCALAR, GMI_MICRO_SELECT } gmi_micro_kind;
+typedef struct gmi_micro { /* places: inputs, then outputs, then registers */
+    gmi_micro_kind kind;
+    int32_t op, out, in[3];
+    gmi_real p;
+} gmi_micro;
+typedef struct gmi_elem_plan {
+    int32_t rank, axis, n_in, n_out, n_micro, n_regs, n_buffers, n_places;
+    int64_t dims[GMI_MAX_RANK];
+    int64_t rows, inner, chunks, tiles, tile_elems;
+    gmi_elem_input *input;
+    gmi_micro *micro;
+} gmi_elem_plan;
+gmi_instr_fn gmi_elem_run;
+/* out[dense over dims] = x[strided]. */
+void gmi_gather(int32_t rank, const int64_t *dims, const int64_t *strides, const gmi_real *x, gmi_real *out);
+#endif

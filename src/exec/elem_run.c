@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/* elem_run.c: runs a fused elementwise instruction (elem_plan.h). Each element is a function of its own inputs, so tiles, tasks and vector width
+ * cannot change a bit. */
+#include "exec/elem_plan.h"
+
+static void gather_row(int64_t n, int64_t stride, const gmi_real *x, gmi_real *out)
+{
+    if (stride == 1) {
+        memcpy(out, x, (size_t)n * sizeof *out);
+    } else if (stride == 0) {
+        gmi_real v = n ? x[0] : 0;
+        for (int64_t i = 0; i < n; i++) out[i] = v;
+    } else
+        for (int64_t i = 0; i < n; i++) out[i] = x[i * stride];
+}
+
+void gmi_gather(int32_t rank, const int64_t *dims, const int64_t *strides, const gmi_real *x, gmi_real *out)
+{
+    int64_t at[GMI_MAX_RANK] = {0}, outer = 1;
+    for (int32_t a = 0; a + 1 < rank; a++) outer *= dims[a];
+    int64_t n = rank ? dims[rank - 1] : 1, step = rank ? strides[rank - 1] : 1;
+    for (int64_t o = 0; o < outer; o++) {
+        gather_row(n, step, x, out);
+        out += n;
+        for (int32_t a = rank - 2; a >= 0; a--) {
+            x += strides[a];
+            if (++at[a] < dims[a]) break;
+            x -= strides[a] * dims[a];
+            at[a] = 0;
+        }
+    }
+}
+
+static void gather_tile(const gmi_elem_plan *q, const gmi_elem_input *in, int64_t rows, const gmi_real *x, gmi_real *out)
+{
+    int64_t dims[GMI_MAX_RANK];
+    int32_t rank = q->rank - q->axis;
+    memcpy(dims, q->dims + q->axis, (size_t)rank * sizeof dims[0]);
+    dims[0] = rows;
+    gmi_gather(rank, dims, in->strides + q->axis, x, out);
+}
+
+static void run_micros(const gmi_elem_plan *q, const gmi_kernels *k, gmi_real **place, int64_t n)
+{
+    for (int32_t i = 0; i < q->n_micro; i++) {
+        const gmi_micro *m = &q->micro[i];
+        gmi_real *out = place[m->out];
+        const gmi_real *a = place[m->in[0]];
+        switch (m->kind) {
+        case GMI_MICRO_UNARY: k->unary[m->op](n, out, a, m->p); break;
+        case GMI_MICRO_BINARY: k->binary[m->op](n, out, a, place[m->in[1]]); break;
+        case GMI_MICRO_SCALAR: k->binary_scalar[m->op](n, out, a, *place[m->in[1]]); break;
+        case GMI_MICRO_SELECT: k->select(n, out, a, place[m->in[1]], place[m->in[2]]); break;
+        }
+    }
+}
+
+/* Offset of an input at the start of a tile. */
+static int64_t tile_offset(const gmi_elem_plan *q, const gmi_elem_input *in, int64_t outer, int64_t chunk)
+{
+    int64_t off = chunk * q->rows * in->strides[q->axis];
+    for (int32_t a = q->axis; a-- > 0;) {
+        off += outer % q->dims[a] * in->strides[a];
+        outer /= q->dims[a];
+    }
+    return off;
+}
+
+void gmi_elem_run(const gmi_instr *it, gm_run *r, int32_t phase, int32_t task, void *scratch)
+{
+    const gmi_elem_plan *q = it->plan;
+    int64_t t0, t1, buffer = (q->tile_elems * (int64_t)sizeof(gmi_real) + 63) / 64 * 64;
+    uint8_t *mem = scratch;
+    gmi_real **place = (gmi_real **)(void *)(mem + (q->n_regs + q->n_buffers) * buffer);
+    (void)phase;
+    gmi_split(q->tiles, task, it->tasks, 1, &t0, &t1);
+    for (int32_t i = 0; i < q->n_regs; i++) place[q->n_in + q->n_out + i] = (gmi_real *)(void *)(mem + (q->n_buffers + i) * buffer);
+    for (int32_t e = 0; e < q->n_in; e++) {
+        const gmi_elem_input *in = &q->input[e];
+        place[e] = r->ptr[it->in[e]];
+        if (in->mode != GMI_IN_HOIST) continue;
+        gmi_real *to = (gmi_real *)(void *)(mem + in->buffer * buffer);
+        gather_tile(q, in, q->rows, place[e], to);
+        place[e] = to;
+    }
+    for (int64_t t = t0; t < t1; t++) {
+        int64_t chunk = t % q->chunks, outer = t / q->chunks, first = chunk * q->rows;
+        int64_t rows = GMI_MIN(q->rows, q->dims[q->axis] - first);
+        for (int32_t e = 0; e < q->n_in; e++) {
+            const gmi_elem_input *in = &q->input[e];
+            if (in->mode != GMI_IN_CONTIG && in->mode != GMI_IN_GATHER) continue;
+            gmi_real *x = (gmi_real *)r->ptr[it->in[e]] + tile_offset(q, in, outer, chunk);
+            place[e] = x;
+            if (in->mode == GMI_IN_CONTIG) continue;
+            place[e] = (gmi_real *)(void *)(mem + in->buffer * buffer);
+            gather_tile(q, in, rows, x, place[e]);
+        }
+        for (int32_t o = 0; o < q->n_out; o++) place[q->n_in + o] = (gmi_real *)r->ptr[it->out[o]] + (outer * q->dims[q->axis] + first) * q->inner;
+        run_micros(q, &r->program->kernels, place, rows * q->inner);
+    }
+}

@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: MIT */
+/* fuse.c: the schedule, and elementwise groups.
+ *
+ * Level of a node = number of non-elementwise nodes on the longest path to it. An elementwise node runs at the latest level that all its consumers allow,
+ * so that what only the backward pass needs is computed there, from inputs that live anyway. Elementwise nodes of one level and shape that are joined by
+ * an edge form one fused instruction; because any path through another kind of node raises the level, a group can never wait for itself. */
+#include "exec/elem_plan.h"
+
+#define TILE_ELEMS 1024
+#define TILE_BYTES_MAX 24576
+
+static int is_elem(const gmi_gnode *p) { return (gmi_op_table(p->op)->flags & GMI_F_ELEM) != 0; }
+
+static int32_t find(int32_t *parent, int32_t i)
+{
+    while (parent[i] != i) i = parent[i] = parent[parent[i]];
+    return i;
+}
+
+static void earliest_levels(gmi_lower *l)
+{
+    for (int32_t i = 0; i < l->ir.n; i++) {
+        const gmi_gnode *p = &l->ir.nodes[i];
+        int32_t d = 0;
+        for (int32_t k = 0; k < p->n_in; k++) d = GMI_MAX(d, l->depth[p->in[k]]);
+        l->depth[i] = p->n_in && !is_elem(p) ? d + 1 : d;
+    }
+}
+
+static void latest_levels(gmi_lower *l, int32_t *late)
+{
+    for (int32_t i = 0; i < l->ir.n; i++) late[i] = INT32_MAX;
+    for (int32_t i = l->ir.n; i-- > 0;) {
+        const gmi_gnode *p = &l->ir.nodes[i];
+        if (is_elem(p) && late[i] != INT32_MAX) l->depth[i] = late[i];
+        int32_t d = is_elem(p) ? l->depth[i] : l->depth[i] - 1;
+        for (int32_t k = 0; k < p->n_in; k++) late[p->in[k]] = GMI_MIN(late[p->in[k]], d);
+    }
+}
+
+gm_status gmi_schedule(gmi_lower *l)
+{
+    int32_t n = l->ir.n, *late = gmi_arena_alloc(&l->tmp, (uint64_t)n * sizeof *late + 1);
+    if (!late) return GM_E_NOMEM;
+    earliest_levels(l);
+    latest_levels(l, late);
+    for (int32_t i = 0; i < n; i++) l->group[i] = i;
+    for (int32_t i = 0; i < n; i++) {
+        const gmi_gnode *p = &l->ir.nodes[i];
+        if (!is_elem(p)) continue;
+        for (int32_t k = 0; k < p->n_in; k++) {
+            int32_t j = (int32_t)p->in[k];
+            if (is_elem(&l->ir.nodes[j]) && l->depth[j] == l->depth[i]) l->group[find(l->group, i)] = find(l->group, j);
+        }
+    }
+    for (int32_t i = 0; i < n; i++) l->group[i] = find(l->group, i);
+    return GM_OK;
+}
+
+/* ---- one group to one instruction ---- */
+typedef struct builder {
+    gmi_lower *l;
+    int32_t n;              /* members */
+    const int32_t *member;
+    int32_t *ext, n_ext;    /* nodes read from outside */
+    int32_t *outs, n_outs;  /* members whose value is kept */
+    int32_t *place;         /* member -> place */
+    int32_t *last;          /* member -> last micro-op that reads it */
+    int32_t *last_ext;      /* ext -> the same */
+    int32_t nhwc;
+    gmi_elem_plan *plan;
+} builder;
+
+static int32_t index_of(const int32_t *list, int32_t n, int32_t x)
+{
+    for (int32_t i = 0; i < n; i++)
+        if (list[i] == x) return i;
+    return -1;
+}
+
+/* Members ascend, so a binary search finds one. */
+static int32_t member_of(const builder *b, int32_t node)
+{
+    int32_t lo = 0, hi = b->n - 1;
+    while (lo <= hi) {
+        int32_t m = (lo + hi) / 2;
+        if (b->member[m] == node) return m;
+        if (b->member[m] < node)
+            lo = m + 1;
+        else
+            hi = m - 1;
+    }
+    return -1;
+}
+
+static int32_t base_of(const gmi_lower *l, int32_t node)
+{
+    while (l->ir.nodes[node].op == GMI_OP_broadcast) node = (int32_t)l->ir.nodes[node].in[0];
+    return node;
+}
+
+static int collect(builder *b)
+{
+    gmi_lower *l = b->l;
+    int32_t *inside = gmi_arena_alloc(&l->tmp, (uint64_t)b->n * sizeof *inside), edges = 0;
+    for (int32_t i = 0; i < b->n; i++) edges += l->ir.nodes[b->member[i]].n_in;
+    b->ext = gmi_arena_alloc(&l->tmp, (uint64_t)edges * sizeof(int32_t));
+    b->last_ext = gmi_arena_alloc(&l->tmp, (uint64_t)edges * sizeof(int32_t));
+    b->outs = gmi_arena_alloc(&l->tmp, (uint64_t)b->n * sizeof(int32_t));
+    b->place = gmi_arena_alloc(&l->tmp, (uint64_t)b->n * sizeof(int32_t));
+    b->last = gmi_arena_alloc(&l->tmp, (uint64_t)b->n * sizeof(int32_t));
+    if (!inside || !b->ext || !b->last_ext || !b->outs || !b->place || !b->last) return -1;
+    for (int32_t i = 0; i < b->n; i++) {
+        const gmi_gnode *p = &l->ir.nodes[b->member[i]];
+        b->last[i] = -1;
+        for (int32_t k = 0; k < p->n_in; k++) {
+            int32_t in = (int32_t)p->in[k], m = member_of(b, in);
+            if (m >= 0) {
+                inside[m]++;
+                b->last[m] = i;
+                continue;
+            }
+            int32_t e = index_of(b->ext, b->n_ext, in);
+            if (e < 0) b->ext[e = b->n_ext++] = in;
+            b->last_ext[e] = i;
+        }
+    }
+    for (int32_t i = 0; i < b->n; i++)
+        if (inside[i] < l->uses[b->member[i]]) b->outs[b->n_outs++] = i;
+    return 0;
+}
+
+static void choose_layout(builder *b)
+{
+    const gmi_lower *l = b->l;
+    const gmi_gnode *p = &l->ir.nodes[b->member[0]];
+    b->nhwc = 0;
+    if (p->rank != 4 || gmi_layout_trivial(p)) return;
+    for (int32_t i = 0; i < b->n_ext; i++)
+        if (l->nhwc[b->ext[i]]) b->nhwc = 1; /* broadcasts are never marked */
+}
+
+static void physical_dims(const gmi_gnode *p, int nhwc, int32_t *order)
+{
+    static const int32_t last[4] = {0, 2, 3, 1};
+    for (int32_t i = 0; i < p->rank; i++) order[i] = nhwc ? last[i] : i;
+}
+
+/* Strides of every input in the iteration order, axes of 1 dropped and neighbours merged. */
+static void iteration_space(builder *b)
+{
+    gmi_lower *l = b->l;
+    gmi_elem_plan *q = b->plan;
+    const gmi_gnode *p = &l->ir.nodes[b->member[0]];
+    int32_t order[GMI_MAX_RANK];
+    physical_dims(p, b->nhwc, order);
+    q->rank = 0;
+    for (int32_t a = 0; a < p->rank; a++) {
+        int64_t d = p->dims[order[a]];
+        if (d == 1) continue;
+        int merge = q->rank > 0;
+        int64_t st[1];
+        for (int32_t e = 0; e < b->n_ext; e++) {
+            const gmi_gnode *base = &l->ir.nodes[base_of(l, b->ext[e])];
+            int64_t s[GMI_MAX_RANK];
+            gmi_layout_strides(base, l->nhwc[base_of(l, b->ext[e])], s);
+            st[0] = s[order[a]];
+            q->input[e].strides[q->rank] = st[0];
+            if (merge && q->input[e].strides[q->rank - 1] != st[0] * d) merge = 0;
+        }
+        if (!merge) {
+            q->dims[q->rank++] = d;
+            continue;
+        }
+        for (int32_t e = 0; e < b->n_ext; e++) q->input[e].strides[q->rank - 1] = q->input[e].strides[q->rank];
+        q->dims[q->rank - 1] *= d;
+    }
+    if (q->rank == 0) {
+        q->dims[q->rank++] = 1;
+        for (int32_t e = 0; e < b->n_ext; e++) q->input[e].strides[0] = 1;
+    }
+}
+
+static void choose_tile(gmi_elem_plan *q, int32_t buffers)
+{
+    int64_t t = TILE_ELEMS;
+    while (t > 128 && t * (int64_t)sizeof(gmi_real) * buffers > TILE_BYTES_MAX) t /= 2;
+    q->axis = q->rank - 1;
+    q->inner = 1;
+    while (q->axis > 0 && q->inner * q->dims[q->axis] <= t / 2) q->inner *= q->dims[q->axis--];
+    q->rows = GMI_MAX(1, GMI_MIN(q->dims[q->axis], t / q->inner));
+    q->chunks = (q->dims[q->axis] + q->rows - 1) / q->rows;
+    q->tile_elems = q->rows * q->inner;
+    q->tiles = q->chunks;
+    for (int32_t a = 0; a < q->axis; a++) q->tiles *= q->dims[a];
+}
+
+static gmi_in_mode input_mode(const gmi_elem_plan *q, const gmi_elem_input *in)
+{
+    int zero = 1, contiguous = 1, hoist = 1;
+    int64_t want = 1;
+    for (int32_t a = q->rank; a-- > 0;) {
+        if (in->strides[a] && q->dims[a] > 1) zero = 0;
+        if (a >= q->axis) {
+            contiguous &= in->strides[a] == want;
+            want *= q->dims[a];
+        }
+        if (a < q->axis ? in->strides[a] != 0 : a == q->axis && in->strides[a] && q->chunks > 1) hoist = 0;
+    }
+    if (zero) return GMI_IN_UNIFORM;
+    if (contiguous) return GMI_IN_CONTIG;
+    return hoist ? GMI_IN_HOIST : GMI_IN_GATHER;
+}
+
+static const int8_t unary_of[GMI_OP_COUNT + 1] = {
+    [GMI_OP_neg] = GMI_U_neg + 1,         [GMI_OP_abs] = GMI_U_abs + 1,           [GMI_OP_sign] = GMI_U_sign + 1,
+    [GMI_OP_floor] = GMI_U_floor + 1,     [GMI_OP_square] = GMI_U_square + 1,     [GMI_OP_recip] = GMI_U_recip + 1,
+    [GMI_OP_sqrt] = GMI_U_sqrt + 1,       [GMI_OP_rsqrt] = GMI_U_rsqrt + 1,       [GMI_OP_exp] = GMI_U_exp + 1,
+    [GMI_OP_expm1] = GMI_U_expm1 + 1,     [GMI_OP_log] = GMI_U_log + 1,           [GMI_OP_log1p] = GMI_U_log1p + 1,
+    [GMI_OP_tanh] = GMI_U_tanh + 1,       [GMI_OP_sigmoid] = GMI_U_sigmoid + 1,   [GMI_OP_softplus] = GMI_U_softplus + 1,
+    [GMI_OP_erf] = GMI_U_erf + 1,         [GMI_OP_sin] = GMI_U_sin + 1,           [GMI_OP_cos] = GMI_U_cos + 1,
+    [GMI_OP_lgamma] = GMI_U_lgamma + 1,   [GMI_OP_polygamma] = GMI_U_polygamma + 1, [GMI_OP_relu] = GMI_U_relu + 1,
+    [GMI_OP_leaky_relu] = GMI_U_leaky_relu + 1, [GMI_OP_step] = GMI_U_step + 1,
+};
+static const int8_t binary_of[GMI_OP_COUNT + 1] = {
+    [GMI_OP_add] = GMI_B_add + 1, [GMI_OP_sub] = GMI_B_sub + 1, [GMI_OP_mul] = GMI_B_mul + 1, [GMI_OP_div] = GMI_B_div + 1, [GMI_OP_max] = GMI_B_max + 1,
+    [GMI_OP_min] = GMI_B_min + 1, [GMI_OP_lt] = GMI_B_lt + 1,   [GMI_OP_le] = GMI_B_le + 1,   [GMI_OP_eq] = GMI_B_eq + 1,
+};
+
+static int32_t place_of(const builder *b, uint32_t node)
+{
+    int32_t m = member_of(b, (int32_t)node);
+    return m >= 0 ? b->place[m] : index_of(b->ext, b->n_ext, (int32_t)node);
+}
+
+static int is_uniform(const builder *b, int32_t place) { return place < b->n_ext && b->plan->input[place].mode == GMI_IN_UNIFORM; }
+static int commutes(int32_t op) { return op == GMI_B_add || op == GMI_B_mul || op == GMI_B_eq; }
+
+static void emit_micro(builder *b, int32_t i, gmi_micro *m)
+{
+    const gmi_gnode *p = &b->l->ir.nodes[b->member[i]];
+    memset(m, 0, sizeof *m);
+    for (int32_t k = 0; k < p->n_in; k++) m->in[k] = place_of(b, p->in[k]);
+    m->out = b->place[i];
+    m->p = (gmi_real)p->f;
+    if (unary_of[p->op]) {
+        m->kind = GMI_MICRO_UNARY;
+        m->op = unary_of[p->op] - 1;
+    } else if (binary_of[p->op]) {
+        m->kind = GMI_MICRO_BINARY;
+        m->op = binary_of[p->op] - 1;
+        if (is_uniform(b, m->in[0]) && !is_uniform(b, m->in[1]) && commutes(m->op)) {
+            int32_t t = m->in[0];
+            m->in[0] = m->in[1];
+            m->in[1] = t;
+        }
+        if (is_uniform(b, m->in[1]) && !is_uniform(b, m->in[0])) m->kind = GMI_MICRO_SCALAR;
+    } else
+        m->kind = GMI_MICRO_SELECT;
+}
+
+/* Registers by linear scan; results that are kept go straight to their output. */
+static int assign_places(builder *b)
+{
+    gmi_elem_plan *q = b->plan;
+    int32_t *owner = gmi_arena_alloc(&b->l->tmp, (uint64_t)b->n * sizeof *owner), base = b->n_ext + b->n_outs;
+    if (!owner) return -1;
+    for (int32_t i = 0; i < b->n; i++) {
+        int32_t o = index_of(b->outs, b->n_outs, i), r = 0;
+        if (o >= 0) {
+            b->place[i] = b->n_ext + o;
+            continue;
+        }
+        while (r < q->n_regs && b->last[owner[r]] > i) r++; /* a register read last by this very operation may take its result */
+        if (r == q->n_regs) q->n_regs++;
+        owner[r] = i;
+        b->place[i] = base + r;
+    }
+    return 0;
+}
+
+/* A uniform input read by an operation that has no scalar form needs a tile of its own: it is hoisted. */
+static void settle_uniforms(builder *b)
+{
+    gmi_elem_plan *q = b->plan;
+    for (int32_t i = 0; i < b->n; i++) {
+        gmi_micro m;
+        emit_micro(b, i, &m);
+        for (int32_t k = 0; k < b->l->ir.nodes[b->member[i]].n_in; k++)
+            if (is_uniform(b, m.in[k]) && !(m.kind == GMI_MICRO_SCALAR && k == 1)) q->input[m.in[k]].mode = GMI_IN_HOIST;
+    }
+}
+
+static int plan_group(builder *b)
+{
+    gmi_elem_plan *q = b->plan;
+    q->n_in = b->n_ext;
+    q->n_out = b->n_outs;
+    q->n_micro = b->n;
+    if (assign_places(b)) return -1;
+    iteration_space(b);
+    choose_tile(q, q->n_regs + q->n_in + q->n_out);
+    for (int32_t e = 0; e < q->n_in; e++) q->input[e].mode = input_mode(q, &q->input[e]);
+    settle_uniforms(b);
+    for (int32_t e = 0; e < q->n_in; e++)
+        if (q->input[e].mode == GMI_IN_HOIST || q->input[e].mode == GMI_IN_GATHER) q->input[e].buffer = q->n_buffers++;
+    for (int32_t i = 0; i < b->n; i++) emit_micro(b, i, &q->micro[i]);
+    q->n_places = q->n_in + q->n_out + q->n_regs;
+    return 0;
+}
+
+static int read_twice(const gmi_instr *it, int32_t n, int32_t e)
+{
+    for (int32_t i = 0; i < n; i++)
+        if (i != e && it->in[i] == it->in[e]) return 1;
+    return 0;
+}
+
+/* An output may take the place of an input that is read in step with it and not after it was written. */
+static void offer_in_place(const builder *b, gmi_instr *it)
+{
+    for (int32_t o = 0; o < b->n_outs; o++)
+        for (int32_t e = 0; e < b->n_ext; e++) {
+            const gmi_value *v = &b->l->p->values[it->in[e]];
+            const gmi_value *w = &b->l->p->values[it->out[o]];
+            if (b->plan->input[e].mode != GMI_IN_CONTIG || v->home != GMI_HOME_ARENA || w->home != GMI_HOME_ARENA || v->count != w->count) continue;
+            if (b->last_ext[e] > b->outs[o] || read_twice(it, b->n_ext, e)) continue;
+            if (b->l->uses[b->ext[e]] > 1 && it->alias_in >= 0) continue;
+            it->alias_in = e;
+            it->alias_out = o;
+            if (b->l->uses[b->ext[e]] == 1) return;
+        }
+}
+
+void gmi_lower_group(gmi_lower *l, int32_t n, const int32_t *members)
+{
+    builder b;
+    memset(&b, 0, sizeof b);
+    b.l = l;
+    b.n = n;
+    b.member = members;
+    if (collect(&b)) {
+        gmi_lower_fail(l, GM_E_NOMEM);
+        return;
+    }
+    choose_layout(&b);
+    gmi_instr *it = gmi_instr_new(l, "elementwise", gmi_elem_run, b.n_ext, b.n_outs, sizeof(gmi_elem_plan));
+    if (!it) return;
+    gmi_elem_plan *q = (gmi_elem_plan *)(uintptr_t)it->plan;
+    q->input = gmi_arena_alloc(&l->p->arena, (uint64_t)(b.n_ext + 1) * sizeof *q->input);
+    q->micro = gmi_arena_alloc(&l->p->arena, (uint64_t)n * sizeof *q->micro);
+    b.plan = q;
+    if (!q->input || !q->micro || plan_group(&b)) {
+        gmi_lower_fail(l, GM_E_NOMEM);
+        return;
+    }
+    int32_t index = l->p->n_instrs - 1;
+    for (int32_t e = 0; e < b.n_ext; e++) it->in[e] = l->value[base_of(l, b.ext[e])];
+    for (int32_t o = 0; o < b.n_outs; o++) l->p->instrs[index].out[o] = gmi_value_of_result(l, members[b.outs[o]], b.nhwc);
+    it = &l->p->instrs[index];
+    if (l->status) return;
+    it->tasks = (int32_t)GMI_MIN((int64_t)gmi_tasks_for(l, q->tiles * q->tile_elems * n), q->tiles);
+    it->tasks = GMI_MAX(1, it->tasks);
+    it->scratch = (uint64_t)(q->n_regs + q->n_buffers) * (uint64_t)((q->tile_elems * (int64_t)sizeof(gmi_real) + 63) / 64 * 64) +
+                  (uint64_t)q->n_places * sizeof(gmi_real *) + 64;
+    offer_in_place(&b, it);
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/* lower_linear.c: matrix products, convolutions, pooling and resizing: plans of kernels/gemm.h and pool2d.h as instructions.
+ *
+ * Weights that are parameters are packed once for each version of the parameters in programs without gradients; training packs in the step. */
+#include "exec/program.h"
+#include "kernels/gemm.h"
+#include "kernels/pool2d.h"
+
+static void gemm_run(const gmi_instr *it, gm_run *r, int32_t phase, int32_t task, void *scratch)
+{
+    const gmi_gemm_plan *q = it->plan;
+    gmi_gemm_io io;
+    memset(&io, 0, sizeof io);
+    io.a = r->ptr[it->in[0]];
+    io.b = r->ptr[it->in[1]];
+    io.c = r->ptr[it->out[0]];
+    io.shared = it->temp >= 0 ? r->ptr[it->temp] : NULL;
+    io.packed = it->packed_in >= 0 && r->packed[it - r->program->instrs] == r->params->version;
+    gmi_gemm_run(q, &r->program->kernels, &io, phase, task, scratch);
+}
+
+static int from_params(const gmi_lower *l, int32_t value) { return l->p->values[value].home == GMI_HOME_PARAM && !l->p->backward; }
+
+static void keep_packed(gmi_lower *l, gmi_instr *it, int32_t weights, uint64_t shared_bytes)
+{
+    if (!shared_bytes) return;
+    int32_t temp = gmi_value_new(l, (int64_t)((shared_bytes + sizeof(gmi_real) - 1) / sizeof(gmi_real)), sizeof(gmi_real));
+    it->temp = temp;
+    if (!from_params(l, it->in[weights])) return;
+    it->packed_in = weights;
+    l->p->values[temp].keep = 1;
+}
+
+void gmi_lower_matmul(gmi_lower *l, int32_t node)
+{
+    const gmi_gnode *p = &l->ir.nodes[node], *a = &l->ir.nodes[p->in[0]], *b = &l->ir.nodes[p->in[1]];
+    int32_t va = gmi_value_canonical(l, (int32_t)p->in[0]), vb = gmi_value_canonical(l, (int32_t)p->in[1]), r = p->rank;
+    gmi_instr *it = gmi_instr_new(l, "matmul", gemm_run, 2, 1, sizeof(gmi_gemm_plan));
+    if (!it) return;
+    gmi_gemm_plan *q = (gmi_gemm_plan *)(uintptr_t)it->plan;
+    int64_t lda = a->dims[r - 1], ldb = b->dims[r - 1];
+    q->batch = 1;
+    for (int32_t i = 0; i < r - 2; i++) q->batch *= p->dims[i];
+    q->m = p->dims[r - 2], q->n = p->dims[r - 1];
+    q->k = a->dims[p->attr[0] ? r - 2 : r - 1];
+    q->a_rs = p->attr[0] ? 1 : lda, q->a_cs = p->attr[0] ? lda : 1, q->a_bs = a->dims[r - 2] * lda;
+    q->b_rs = p->attr[1] ? 1 : ldb, q->b_cs = p->attr[1] ? ldb : 1, q->b_bs = b->dims[r - 2] * ldb;
+    q->c_rs = q->n, q->c_bs = q->m * q->n;
+    q->keep_b = from_params(l, vb);
+    if (gmi_gemm_plan_init(q, &l->p->kernels, l->tasks)) {
+        gmi_lower_fail(l, gmi_fail(l->ctx, GM_E_SHAPE, "matmul of %v and %v is too large", r, a->dims, r, b->dims));
+        return;
+    }
+    it->phases = q->phases, it->tasks = q->tasks, it->scratch = q->thread_bytes;
+    it->in[0] = va, it->in[1] = vb;
+    it->out[0] = gmi_value_of_result(l, node, 0);
+    keep_packed(l, it, 1, q->shared_bytes);
+}
+
+static void conv_run(const gmi_instr *it, gm_run *r, int32_t phase, int32_t task, void *scratch)
+{
+    gmi_conv_io io;
+    memset(&io, 0, sizeof io);
+    io.a = r->ptr[it->in[0]];
+    io.b = r->ptr[it->in[1]];
+    io.c = r->ptr[it->out[0]];
+    io.shared = it->temp >= 0 ? r->ptr[it->temp] : NULL;
+    io.packed = it->packed_in >= 0 && r->packed[it - r->program->instrs] == r->params->version;
+    gmi_conv_run(it->plan, &r->program->kernels, &io, phase, task, scratch);
+}
+
+void gmi_lower_conv(gmi_lower *l, int32_t node)
+{
+    const gmi_gnode *p = &l->ir.nodes[node];
+    const int64_t *at = p->attr;
+    int dw = p->op == GMI_OP_conv_dw;
+    int32_t va = gmi_value_nhwc(l, (int32_t)p->in[0]);
+    int32_t vb = dw ? gmi_value_nhwc(l, (int32_t)p->in[1]) : gmi_value_canonical(l, (int32_t)p->in[1]);
+    gmi_instr *it = gmi_instr_new(l, gmi_op_table(p->op)->name, conv_run, 2, 1, sizeof(gmi_conv_plan));
+    if (!it) return;
+    gmi_conv_plan *q = (gmi_conv_plan *)(uintptr_t)it->plan;
+    q->kind = dw ? GMI_CONV_DW : p->op == GMI_OP_conv ? GMI_CONV : GMI_CONV_DX;
+    q->n = l->ir.nodes[p->in[0]].dims[0];
+    q->c = at[GMI_A_C], q->h = at[GMI_A_H], q->w = at[GMI_A_W];
+    q->co = at[GMI_A_CO], q->oh = at[GMI_A_OH], q->ow = at[GMI_A_OW];
+    q->kh = at[GMI_A_KH], q->kw = at[GMI_A_KW], q->sh = at[GMI_A_SH], q->sw = at[GMI_A_SW];
+    q->pt = at[GMI_A_PT], q->pl = at[GMI_A_PL], q->dh = at[GMI_A_DH], q->dw = at[GMI_A_DW], q->groups = at[GMI_A_GROUPS];
+    if (gmi_conv_plan_init(q, &l->p->kernels, l->tasks)) {
+        gmi_lower_fail(l, gmi_fail(l->ctx, GM_E_SHAPE, "convolution to %v is too large", p->rank, p->dims));
+        return;
+    }
+    it->phases = q->phases, it->tasks = q->tasks, it->scratch = q->thread_bytes;
+    it->in[0] = va, it->in[1] = vb;
+    it->out[0] = gmi_value_of_result(l, node, !dw);
+    if (dw && q->shared_bytes)
+        it->temp = gmi_value_new(l, (int64_t)((q->shared_bytes + sizeof(gmi_real) - 1) / sizeof(gmi_real)), sizeof(gmi_real));
+    else if (!dw)
+        keep_packed(l, it, 1, q->shared_bytes);
+}
+
+/* ---- pooling and resizing: planes of row-major images ---- */
+typedef struct pool_plan {
+    int32_t op, mode;
+    int64_t planes;
+    gmi_pool2d g;
+} pool_plan;
+
+static void pool_run(const gmi_instr *it, gm_run *r, int32_t phase, int32_t task, void *scratch)
+{
+    const pool_plan *q = it->plan;
+    const gmi_pool2d *g = &q->g;
+    const void *x = r->ptr[it->in[0]], *index = it->n_in > 1 ? r->ptr[it->in[1]] : NULL;
+    void *y = r->ptr[it->out[0]];
+    int64_t p0, p1;
+    (void)phase;
+    (void)scratch;
+    gmi_split(q->planes, task, it->tasks, 1, &p0, &p1);
+    switch (q->op) {
+    case GMI_OP_max_pool_index: gmi_maxpool_argmax(g, p0, p1, x, y); break;
+    case GMI_OP_pool_gather: gmi_pool_gather(g, p0, p1, x, index, y); break;
+    case GMI_OP_pool_scatter: gmi_pool_scatter(g, p0, p1, x, index, y); break;
+    case GMI_OP_avg_pool: gmi_avgpool(g, p0, p1, x, y); break;
+    case GMI_OP_avg_pool_dx: gmi_avgpool_dx(g, p0, p1, x, y); break;
+    case GMI_OP_resize: gmi_resize(g, (gmi_resize_mode)q->mode, p0, p1, x, y); break;
+    case GMI_OP_resize_dx: gmi_resize_dx(g, (gmi_resize_mode)q->mode, p0, p1, x, y); break;
+    }
+}
+
+void gmi_lower_pool(gmi_lower *l, int32_t node)
+{
+    const gmi_gnode *p = &l->ir.nodes[node];
+    const int64_t *at = p->attr;
+    int32_t in[2] = {-1, -1};
+    for (int32_t i = 0; i < p->n_in; i++) in[i] = gmi_value_canonical(l, (int32_t)p->in[i]);
+    gmi_instr *it = gmi_instr_new(l, gmi_op_table(p->op)->name, pool_run, p->n_in, 1, sizeof(pool_plan));
+    if (!it) return;
+    pool_plan *q = (pool_plan *)(uintptr_t)it->plan;
+    q->op = p->op;
+    q->mode = at[GMI_A_MODE] == GM_RESIZE_BILINEAR ? GMI_RESIZE_BILINEAR : GMI_RESIZE_NEAREST;
+    q->planes = p->dims[0] * p->dims[1];
+    q->g.h = at[GMI_A_H], q->g.w = at[GMI_A_W], q->g.oh = at[GMI_A_OH], q->g.ow = at[GMI_A_OW];
+    q->g.kh = at[GMI_A_KH], q->g.kw = at[GMI_A_KW], q->g.sh = at[GMI_A_SH], q->g.sw = at[GMI_A_SW];
+    q->g.pt = at[GMI_A_PT], q->g.pl = at[GMI_A_PL];
+    q->g.count_include_pad = 1;
+    memcpy(it->in, in, (size_t)p->n_in * sizeof in[0]);
+    it->out[0] = gmi_value_of_result(l, node, 0);
+    it->tasks = (int32_t)GMI_MAX(1, GMI_MIN((int64_t)gmi_tasks_for(l, q->planes * q->g.h * q->g.w * 4), q->planes));
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/* store.c: flat arenas of parameters and states: one array each for values, gradients, statistics and their next values.
+ *
+ *   value  [ encoder.0.weight | pad | encoder.0.bias | pad | ... ]     every slot begins at a multiple of 16 elements, padding stays zero,
+ *   grad   [ the same offsets                                     ]     so that an optimizer step, clipping or EMA is one pass. */
+#include "exec/exec.h"
+
+#define SLOT_ALIGN 16
+
+static gm_status layout_leaves(gm_params *w, const gmi_leaves *l, const gm_graph *g, gmi_slot **slots, int32_t *n, gmi_map *map, int64_t *elems)
+{
+    *slots = gmi_alloc_n(w->ctx, l->n + 1, sizeof **slots);
+    if (!*slots) return GM_E_NOMEM;
+    *n = l->n;
+    int64_t at = 0;
+    for (int32_t i = 0; i < l->n; i++) {
+        gmi_slot *s = &(*slots)[i];
+        const gmi_gnode *p = &g->nodes[l->p[i].node - 1];
+        s->name = gmi_arena_strdup(&w->names, l->p[i].name, strlen(l->p[i].name));
+        s->init = gmi_arena_strdup(&w->names, l->p[i].init, strlen(l->p[i].init));
+        if (!s->name || !s->init) return GM_E_NOMEM;
+        s->rank = p->rank;
+        memcpy(s->dims, p->dims, sizeof s->dims);
+        if (gmi_count_i64(p->rank, p->dims, &s->count)) return GM_E_SHAPE;
+        s->offset = at;
+        at += (s->count + SLOT_ALIGN - 1) / SLOT_ALIGN * SLOT_ALIGN;
+        gm_status st = gmi_map_put(map, s->name, strlen(s->name), i);
+        if (st) return st;
+    }
+    *elems = at;
+    return GM_OK;
+}
+
+static gm_status allocate(gm_params *w, int grads)
+{
+    const uint64_t size = sizeof(gmi_real);
+    w->value = gmi_alloc_n(w->ctx, w->param_elems, size);
+    w->state = gmi_alloc_n(w->ctx, w->state_elems, size);
+    w->state_pending = gmi_alloc_n(w->ctx, w->n_states + 1, 1);
+    if (!w->value || !w->state || !w->state_pending) return GM_E_NOMEM;
+    if (!grads) return GM_OK;
+    w->grad = gmi_alloc_n(w->ctx, w->param_elems, size);
+    w->state_next = gmi_alloc_n(w->ctx, w->state_elems, size);
+    return w->grad && w->state_next ? GM_OK : GM_E_NOMEM;
+}
+
+gm_status gmi_params_layout(gm_context *c, const gm_graph *g, int grads, gm_params **out)
+{
+    *out = NULL;
+    gm_params *w = gmi_alloc(c, sizeof *w);
+    if (!w) return GM_E_NOMEM;
+    w->ctx = c;
+    w->refs = 1;
+    w->version = 1;
+    gmi_context_retain(c);
+    gmi_arena_init(&w->names, c);
+    gmi_map_init(&w->param_map, c);
+    gmi_map_init(&w->state_map, c);
+    gm_status s = layout_leaves(w, &g->params, g, &w->params, &w->n_params, &w->param_map, &w->param_elems);
+    if (!s) s = layout_leaves(w, &g->states, g, &w->states, &w->n_states, &w->state_map, &w->state_elems);
+    if (!s) s = allocate(w, grads);
+    if (s) {
+        gmi_params_release(w);
+        return s;
+    }
+    *out = w;
+    return GM_OK;
+}
+
+static uint64_t leaves_elems(const gm_graph *g, const gmi_leaves *l)
+{
+    uint64_t n = 0;
+    for (int32_t i = 0; i < l->n; i++) {
+        int64_t k = 0;
+        const gmi_gnode *p = &g->nodes[l->p[i].node - 1];
+        if (gmi_count_i64(p->rank, p->dims, &k)) return UINT64_MAX / 64;
+        n += (uint64_t)(k + SLOT_ALIGN - 1) / SLOT_ALIGN * SLOT_ALIGN;
+    }
+    return n;
+}
+
+uint64_t gmi_params_bytes(const gm_graph *g, int grads)
+{
+    return (leaves_elems(g, &g->params) + leaves_elems(g, &g->states)) * sizeof(gmi_real) * (grads ? 2 : 1);
+}
+
+void gmi_params_retain(gm_params *w) { gmi_atomic_add(&w->refs, 1); }
+
+void gmi_params_release(gm_params *w)
+{
+    if (!w || gmi_atomic_add(&w->refs, -1) > 0) return;
+    gm_context *c = w->ctx;
+    gmi_free(c, w->value);
+    gmi_free(c, w->grad);
+    gmi_free(c, w->state);
+    gmi_free(c, w->state_next);
+    gmi_free(c, w->state_pending);
+    gmi_free(c, w->params);
+    gmi_free(c, w->states);
+    gmi_map_free(&w->param_map);
+    gmi_map_free(&w->state_map);
+    gmi_arena_free(&w->names);
+    gmi_free(c, w);
+    gmi_context_release(c);
+}
+
+const gmi_slot *gmi_params_find(const gm_params *w, const char *name, int *is_state)
+{
+    int64_t i;
+    if (gmi_map_get(&w->param_map, name, strlen(name), &i)) {
+        if (is_state) *is_state = 0;
+        return &w->params[i];
+    }
+    if (!gmi_map_get(&w->state_map, name, strlen(name), &i)) return NULL;
+    if (is_state) *is_state = 1;
+    return &w->states[i];
+}
+
+void gmi_params_commit(gm_params *w)
+{
+    for (int32_t i = 0; i < w->n_states; i++) {
+        if (!w->state_pending[i]) continue;
+        const gmi_slot *s = &w->states[i];
+        memcpy(w->state + s->offset, w->state_next + s->offset, (size_t)s->count * sizeof(gmi_real));
+        w->state_pending[i] = 0;
+    }
+}
+
+void gmi_params_discard(gm_params *w) { memset(w->state_pending, 0, (size_t)w->n_states); }
+void gmi_params_changed(gm_params *w) { w->version++; }

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# docs.sh VERSION: rewrites what repeats the headers. docs/errors.md: its table, between the two marks. docs/symbols.txt: a new symbol gets VERSION,
+# docs.sh VERSION: rewrites what repeats the headers. docs/symbols.txt: a new symbol gets VERSION,
 # an old one keeps its line, one that left the headers is dropped and named. build/docs/functions.md: an index by header.
 set -e
 version=$1
@@ -16,13 +16,6 @@ touch docs/symbols.txt
 } >build/docs/symbols.txt
 awk 'FILENAME == ARGV[1] { have[$1] = 1; next } $1 ~ /^gm_/ && !($1 in have) { print "gone from the headers: " $0 }' build/docs/symbols.txt docs/symbols.txt >&2
 cmp -s build/docs/symbols.txt docs/symbols.txt || cp build/docs/symbols.txt docs/symbols.txt
-
-if [ -f docs/errors.md ]; then
-    sed -n 's/^[ \t]*X(\(GM_[A-Z_]*\), *\([0-9]*\), *"\(.*\)").*/| `\1` | \2 | \3 |/p' include/genrep/base.h >build/docs/rows
-    awk 'FILENAME == ARGV[1] { rows = rows $0 "\n"; next } /<!-- table begins -->/ { print; print "| status | value | meaning |\n|---|---|---|"; printf "%s", rows; skip = 1 }
-         /<!-- table ends -->/ { skip = 0 } !skip' build/docs/rows docs/errors.md >build/docs/errors.md
-    cmp -s build/docs/errors.md docs/errors.md || cp build/docs/errors.md docs/errors.md
-fi
 
 {
     echo "# Functions by header"

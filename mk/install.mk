@@ -22,7 +22,7 @@ uninstall:
 	  '$(DESTDIR)$(LIBDIR)/libgenrep.so.$(SOMAJOR)' '$(DESTDIR)$(PCDIR)/libgenrep.pc'
 	-rmdir '$(DESTDIR)$(INCLUDEDIR)/genrep' 2>/dev/null
 
-# Tables that repeat the headers: docs/errors.md, docs/symbols.txt, and an index of functions in build/docs/.
+# What repeats the headers: docs/symbols.txt, and an index of functions in build/docs/functions.md.
 docs:
 	@sh mk/docs.sh '$(VERSION)'
 

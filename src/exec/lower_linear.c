@@ -85,6 +85,7 @@ void gmi_lower_conv(gmi_lower *l, int32_t node)
     q->co = at[GMI_A_CO], q->oh = at[GMI_A_OH], q->ow = at[GMI_A_OW];
     q->kh = at[GMI_A_KH], q->kw = at[GMI_A_KW], q->sh = at[GMI_A_SH], q->sw = at[GMI_A_SW];
     q->pt = at[GMI_A_PT], q->pl = at[GMI_A_PL], q->dh = at[GMI_A_DH], q->dw = at[GMI_A_DW], q->groups = at[GMI_A_GROUPS];
+    q->keep_b = !dw && from_params(l, vb);
     if (gmi_conv_plan_init(q, &l->p->kernels, l->tasks)) {
         gmi_lower_fail(l, gmi_fail(l->ctx, GM_E_SHAPE, "convolution to %v is too large", p->rank, p->dims));
         return;

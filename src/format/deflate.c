@@ -3,7 +3,7 @@
  *
  * Matches are found through chains of the places that share a hash of three bytes; at most CHAIN of them are tried. Left out: codes made for the data, lazy matches: a
  * picture comes out some 10% larger than from zlib, by a tenth of its code. */
-#include "format/png.h"
+#include "format/deflate.h"
 #include "format/bytes.h"
 
 #define WINDOW 32768

@@ -3,6 +3,7 @@
  * (c): none, a, b, (a + b) / 2, Paeth. */
 #include "format/png.h"
 #include "format/bytes.h"
+#include "format/deflate.h"
 
 static uint8_t predict(int filter, int a, int b, int c)
 {

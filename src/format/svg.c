@@ -25,15 +25,20 @@ static void attribute(gmi_buf *b, const char *name, double v)
     gmi_buf_text(b, "\"");
 }
 
+/* For XML: what is not UTF-8 becomes '?', control characters a space. */
 static void escaped(gmi_buf *b, const char *s)
 {
-    for (; *s; s++) {
-        if (*s == '&') gmi_buf_text(b, "&amp;");
-        else if (*s == '<') gmi_buf_text(b, "&lt;");
-        else if (*s == '>') gmi_buf_text(b, "&gt;");
-        else if (*s == '"') gmi_buf_text(b, "&quot;");
-        else if ((unsigned char)*s < 32) gmi_buf_text(b, " ");
-        else gmi_buf_add(b, s, 1);
+    size_t n = strlen(s), i, k;
+    for (i = 0; i < n; i += k) {
+        int len = gmi_utf8_len(s + i, n - i);
+        k = len ? (size_t)len : 1;
+        if (!len) gmi_buf_text(b, "?");
+        else if (s[i] == '&') gmi_buf_text(b, "&amp;");
+        else if (s[i] == '<') gmi_buf_text(b, "&lt;");
+        else if (s[i] == '>') gmi_buf_text(b, "&gt;");
+        else if (s[i] == '"') gmi_buf_text(b, "&quot;");
+        else if ((unsigned char)s[i] < 32) gmi_buf_text(b, " ");
+        else gmi_buf_add(b, s + i, k);
     }
 }
 

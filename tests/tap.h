@@ -85,6 +85,16 @@ TAP_PRINTF(6, 7) static int tap_near(double got, double want, double tolerance, 
 #define is_text(got, want, ...) tap_is_text((got), (want), __FILE__, __LINE__, __VA_ARGS__)
 #define near(got, want, tolerance, ...) tap_near((got), (want), (tolerance), __FILE__, __LINE__, __VA_ARGS__)
 
+/* A step that the checks after it rely on: a status of the library, 0 when it went well; else the program ends here. */
+TAP_UNUSED static void tap_must(int32_t status, const char *call, const char *file, int line)
+{
+    if (status == 0) return;
+    printf("not ok %d - %s gave status %d\n# at %s:%d\nBail out!\n", ++tap_count, call, (int)status, file, line);
+    fflush(stdout);
+    exit(1);
+}
+#define must(call) tap_must((call), #call, __FILE__, __LINE__)
+
 /* A check that this machine or build cannot make. */
 TAP_UNUSED static void skip(const char *reason)
 {

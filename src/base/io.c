@@ -190,6 +190,7 @@ gm_status gmi_in_all(gmi_in *in, uint64_t limit, char **bytes, size_t *n)
     if (left != UINT64_MAX && left > limit) return too_long(in, limit);
     if (limit > SIZE_MAX / 4) limit = SIZE_MAX / 4;
     cap = (size_t)GMI_MIN(left, (uint64_t)BUFFER) + 1; /* grows with what really comes, not with what a source claims */
+    if (cap > limit) cap = (size_t)limit + 1;           /* one more byte shows that there is more */
     for (;;) {
         size_t got;
         char *q = gmi_realloc(in->ctx, p, (uint64_t)cap + 1); /* one 0 byte behind, for text */
@@ -212,7 +213,7 @@ gm_status gmi_in_all(gmi_in *in, uint64_t limit, char **bytes, size_t *n)
             break;
         }
         cap = cap + cap / 2 + 4096;
-        if (cap > limit) cap = (size_t)limit + 1; /* one more byte shows that there is more */
+        if (cap > limit) cap = (size_t)limit + 1;
     }
     gmi_free(in->ctx, p);
     return s;

@@ -272,6 +272,7 @@ static int begin_item(parser *p, const gmi_word *w, gmi_item *it)
 
 static int parse_branch(parser *p, int32_t depth, gmi_item *it, const gmi_word *w)
 {
+    if (it->def->flags & GMI_L_OWN) return refuse(p, GM_E_INVALID, w, "opens a group; an own layer takes numbers only: ", it->own.word);
     if (it->n_branch == it->def->branches_most) return refuse_arg(p, it->def, w, "opens a group too many; ");
     if (depth + 1 > GMI_LAYER_DEPTH) return refuse(p, GM_E_INVALID, w, "nests deeper than 16 groups", "");
     if (!it->branch) {

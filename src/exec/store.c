@@ -7,17 +7,30 @@
 
 #define SLOT_ALIGN 16
 
+/* Slots stand in byte order of their names: nested builders may create leaves in an order that C leaves to the compiler. */
+static void order_by_name(const gmi_leaves *l, int32_t *order)
+{
+    for (int32_t i = 0; i < l->n; i++) {
+        int32_t k = i;
+        for (; k > 0 && strcmp(l->p[i].name, l->p[order[k - 1]].name) < 0; k--) order[k] = order[k - 1];
+        order[k] = i;
+    }
+}
+
 static gm_status layout_leaves(gm_params *w, const gmi_leaves *l, const gm_graph *g, gmi_slot **slots, int32_t *n, gmi_map *map, int64_t *elems)
 {
     *slots = gmi_alloc_n(w->ctx, l->n + 1, sizeof **slots);
-    if (!*slots) return GM_E_NOMEM;
+    int32_t *order = gmi_arena_alloc(&w->names, (uint64_t)l->n * sizeof *order + 1);
+    if (!*slots || !order) return GM_E_NOMEM;
     *n = l->n;
+    order_by_name(l, order);
     int64_t at = 0;
     for (int32_t i = 0; i < l->n; i++) {
         gmi_slot *s = &(*slots)[i];
-        const gmi_gnode *p = &g->nodes[l->p[i].node - 1];
-        s->name = gmi_arena_strdup(&w->names, l->p[i].name, strlen(l->p[i].name));
-        s->init = gmi_arena_strdup(&w->names, l->p[i].init, strlen(l->p[i].init));
+        const gmi_leaf *leaf = &l->p[order[i]];
+        const gmi_gnode *p = &g->nodes[leaf->node - 1];
+        s->name = gmi_arena_strdup(&w->names, leaf->name, strlen(leaf->name));
+        s->init = gmi_arena_strdup(&w->names, leaf->init, strlen(leaf->init));
         if (!s->name || !s->init) return GM_E_NOMEM;
         s->rank = p->rank;
         memcpy(s->dims, p->dims, sizeof s->dims);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* grad.c: reverse-mode differentiation that emits nodes, so that gradients are graphs and can be differentiated again.
  *
- * Nodes stand after their inputs, so one loop from y down visits each node after all its consumers. Contributions to a node are added in the order
- * in which consumers are visited (latest first), which fixes the bits. Only nodes on a path from wrt to y are visited (Griewank and Walther 2008). */
+ * Consumers are visited before what they consume, in reverse depth-first postorder from y (inputs in order): a function of the expression alone. The
+ * order of creation would not do: C leaves the order of argument evaluation open, so nested builders number their nodes differently from compiler to
+ * compiler, and contributions to a node, added as they come, would differ in bits. Only nodes between wrt and y are visited (Griewank and Walther 2008). */
 #include "graph/ops.h"
 
-enum { DEPENDS = 1, REACHES = 2 };
+enum { DEPENDS = 1, REACHES = 2, SEEN = 4 };
 
 static void mark_paths(const gm_graph *g, uint32_t y, int32_t n, const gm_node *wrt, uint8_t *mark)
 {
@@ -25,13 +26,36 @@ static void mark_paths(const gm_graph *g, uint32_t y, int32_t n, const gm_node *
     }
 }
 
-static void propagate(gm_graph *g, uint32_t y, const uint8_t *mark, gm_node *d)
+/* Postorder of the nodes that reach y, into order (indices); stack holds (node, next input). Returns how many. */
+static int32_t postorder(const gm_graph *g, uint32_t y, uint8_t *mark, int32_t *order, int32_t *stack, int32_t *at)
 {
-    for (uint32_t i = y; i-- > 0 && !g->failed;) {
-        if (!d[i].id || mark[i] != (DEPENDS | REACHES)) continue;
+    int32_t n = 0, top = 0;
+    stack[top++] = (int32_t)y - 1;
+    mark[y - 1] |= SEEN;
+    while (top > 0) {
+        int32_t i = stack[top - 1];
+        const gmi_gnode *p = &g->nodes[i];
+        if (at[i] == p->n_in) {
+            order[n++] = i;
+            top--;
+            continue;
+        }
+        int32_t in = (int32_t)p->in[at[i]++] - 1;
+        if ((mark[in] & SEEN) || (mark[in] & (DEPENDS | REACHES)) != (DEPENDS | REACHES)) continue;
+        mark[in] |= SEEN;
+        stack[top++] = in;
+    }
+    return n;
+}
+
+static void propagate(gm_graph *g, int32_t n, const int32_t *order, const uint8_t *mark, gm_node *d)
+{
+    for (int32_t o = n; o-- > 0 && !g->failed;) {
+        int32_t i = order[o];
+        if (!d[i].id || !(mark[i] & DEPENDS)) continue;
         gmi_gnode p = g->nodes[i];
         gm_node self, dx[GMI_MAX_IN];
-        self.id = i + 1;
+        self.id = (uint32_t)i + 1;
         memset(dx, 0, sizeof dx);
         gmi_op_grads[p.op](g, self, d[i], dx);
         for (int32_t k = 0; k < p.n_in; k++) {
@@ -52,18 +76,21 @@ void gmi_graph_vjp(gm_graph *g, gm_node y, gm_node dy, int32_t n, const gm_node 
     }
     uint8_t *mark = gmi_alloc(g->ctx, y.id);
     gm_node *d = gmi_alloc_n(g->ctx, y.id, sizeof *d);
-    if (mark && d) {
+    int32_t *work = gmi_alloc_n(g->ctx, (int64_t)y.id * 3, sizeof *work), *order = work;
+    if (mark && d && work) {
         mark_paths(g, y.id, n, wrt, mark);
         d[y.id - 1] = dy;
-        propagate(g, y.id, mark, d);
+        int32_t visited = postorder(g, y.id, mark, order, work + y.id, work + 2 * (size_t)y.id);
+        propagate(g, visited, order, mark, d);
         for (int32_t i = 0; i < n; i++) {
-            int inside = wrt[i].id && wrt[i].id <= y.id && d[wrt[i].id - 1].id && mark[wrt[i].id - 1] == (DEPENDS | REACHES);
+            int inside = wrt[i].id && wrt[i].id <= y.id && d[wrt[i].id - 1].id && (mark[wrt[i].id - 1] & REACHES);
             grads[i] = inside ? d[wrt[i].id - 1] : gmi_zeros_like(g, wrt[i]);
         }
     } else
         gmi_graph_fail(g, GM_E_NOMEM, "grad: no memory");
     gmi_free(g->ctx, mark);
     gmi_free(g->ctx, d);
+    gmi_free(g->ctx, work);
 }
 
 void gm_graph_grad(gm_graph *g, gm_node y, int32_t n, const gm_node *wrt, gm_node *grads)

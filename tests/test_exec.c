@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/* test_exec.c: a net with every kind of instruction gives the same bits for any number of threads, SIMD level and (row by row) batch; runs allocate
+ * nothing; programs outlive graphs and serve several contexts; what a run is given is checked. */
+#include "exec/program.h"
+#include "tap.h"
+#include <genrep.h>
+
+static gm_node net(gm_graph *g, int64_t n, gm_node *loss)
+{
+    int64_t xd[4] = {n, 3, 12, 12}, w1[4] = {16, 3, 4, 4}, b1[3] = {16, 1, 1}, w2[4] = {16, 8, 4, 4}, w3[2] = {33, 8 * 144}, zd[2] = {n, 33};
+    gm_conv o;
+    gm_conv_init(&o, sizeof o);
+    o.stride[0] = o.stride[1] = 2, o.pad_begin[0] = o.pad_begin[1] = o.pad_end[0] = o.pad_end[1] = 1;
+    gm_node x = gm_graph_input(g, "x", GM_F32, 4, xd);
+    gm_node h = gm_op_conv2d(g, x, gm_graph_param(g, "w1", "", 4, w1), &o);
+    h = gm_op_leaky_relu(g, gm_op_add(g, h, gm_graph_param(g, "b1", "", 3, b1)), 0.2);
+    h = gm_op_tanh(g, gm_op_conv_transpose2d(g, h, gm_graph_param(g, "w2", "", 4, w2), &o));
+    h = gm_op_matmul(g, gm_op_flatten(g, h), gm_graph_param(g, "w3", "", 2, w3), 0, 1);
+    h = gm_op_add(g, h, gm_op_mul(g, gm_op_random_normal(g, "eps", 2, zd, 1), gm_op_sigmoid(g, h)));
+    gm_node y = gm_op_sub(g, h, gm_op_logsumexp(g, h, 2, 1));
+    *loss = gm_op_mean(g, gm_op_square(g, y), 3, 0);
+    return y;
+}
+
+static void fill(gmi_real *p, int64_t n, uint32_t seed)
+{
+    for (int64_t i = 0; i < n; i++) {
+        seed = seed * 1664525u + 1013904223u;
+        p[i] = ((gmi_real)(seed >> 8) / 16777216 - (gmi_real)0.5) / 4;
+    }
+}
+
+/* Hash of outputs and gradients for batch n; per_row gets a hash of each row of y. */
+static uint64_t once(int32_t threads, gm_simd simd, int64_t n, uint64_t *per_row)
+{
+    gm_context *c = NULL;
+    gm_context_options o;
+    gm_graph *g = NULL;
+    gm_node out[2];
+    const gm_program *p = NULL;
+    gm_params *w = NULL;
+    gm_run *r = NULL;
+    uint64_t hash = 0;
+    gm_context_options_init(&o, sizeof o);
+    o.threads = threads;
+    o.simd = simd;
+    if (gm_context_create(&o, &c)) return 0;
+    if (gm_graph_create(c, &g)) return 0;
+    out[0] = net(g, n, &out[1]);
+    gm_graph_backward(g, out[1]);
+    if (!gm_program_compile(g, 2, out, &p) && !gmi_params_layout(c, g, 1, &w) && !gm_run_create(c, p, w, &r)) {
+        static gmi_real x[64 * 3 * 144], y[64 * 33], loss;
+        const void *in[1] = {x};
+        void *to[2] = {y, &loss};
+        gmi_exec e = {9, 4, 0, in, to};
+        gm_graph_destroy(g);
+        g = NULL;
+        fill(x, n * 3 * 144, 5);
+        for (int32_t i = 0; i < w->n_params; i++) fill(w->value + w->params[i].offset, w->params[i].count, 77 + (uint32_t)i);
+        for (int k = 0; k < 2; k++) /* the second execution must not see the first */
+            if (gmi_run_exec(r, &e)) return 0;
+        size_t allocs = c->alloc_count;
+        if (gmi_run_exec(r, &e) || c->alloc_count != allocs) return 0;
+        hash = gmi_hash_bytes(GMI_HASH_START, y, (size_t)(n * 33) * sizeof y[0]);
+        hash = gmi_hash_bytes(hash, &loss, sizeof loss);
+        hash = gmi_hash_bytes(hash, w->grad, (size_t)w->param_elems * sizeof w->grad[0]);
+        for (int64_t i = 0; i < n && per_row; i++) per_row[i] = gmi_hash_bytes(GMI_HASH_START, y + i * 33, 33 * sizeof y[0]);
+    } else
+        printf("# %s\n", gm_context_error(c));
+    gm_graph_destroy(g);
+    gm_run_destroy(r);
+    gmi_params_release(w);
+    gm_program_destroy(p);
+    gm_context_destroy(c);
+    return hash;
+}
+
+static void same_bits(void)
+{
+    static const gm_simd levels[] = {GM_SIMD_SCALAR, GM_SIMD_SSE2, GM_SIMD_AVX2, GM_SIMD_AVX512, GM_SIMD_NEON};
+    uint64_t rows[64], first[64], want = once(1, GM_SIMD_SCALAR, 33, first);
+    ok(want != 0, "the net runs, and its third execution allocates nothing");
+    for (size_t i = 0; i < sizeof levels / sizeof levels[0]; i++)
+        for (int32_t t = 1; t <= 3; t++) {
+            gm_context *c = NULL;
+            gm_context_options o;
+            gm_context_options_init(&o, sizeof o);
+            o.simd = levels[i];
+            if (gm_context_create(&o, &c)) {
+                skip(levels[i] == GM_SIMD_NEON ? "NEON is not available here" : "an x86 level is not available here");
+                continue;
+            }
+            gm_context_destroy(c);
+            ok(once(t, levels[i], 33, NULL) == want, "%s, %d threads: the same bits", gm_simd_name(levels[i]), (int)t);
+        }
+    for (int64_t n = 1; n <= 33; n += 4) {
+        int same = once(2, GM_SIMD_BEST, n, rows) != 0;
+        for (int64_t i = 0; i < n; i++) same &= rows[i] == first[i];
+        ok(same, "batch %d: each row as in the batch of 33", (int)n);
+    }
+}
+
+static void refusals(void)
+{
+    gm_context *c = NULL;
+    gm_graph *g = NULL;
+    const gm_program *p = NULL;
+    gm_run *r = NULL;
+    int64_t d[2] = {2, 3}, e[2] = {3, 2}, idx[1] = {2}, zero[2] = {0, 3};
+    gm_tensor *t[3] = {NULL, NULL, NULL}, *bad = NULL;
+    if (gm_context_create(NULL, &c) || gm_graph_create(c, &g)) return;
+    gm_node x = gm_graph_input(g, "x", GM_F32, 2, d), i = gm_graph_input(g, "i", GM_I32, 1, idx);
+    gm_node y = gm_op_gather(g, x, i);
+    ok(gm_program_compile(g, 1, &y, &p) == GM_OK && gm_run_create(c, p, NULL, &r) == GM_OK, "compile");
+    if (gm_tensor_create(c, GM_U8, 2, d, &t[0]) || gm_tensor_create(c, GM_I32, 1, idx, &t[1]) || gm_tensor_create(c, GM_F64, 2, d, &t[2]) ||
+        gm_tensor_create(c, GM_F32, 2, e, &bad))
+        return;
+    for (int k = 0; k < 6; k++) ((uint8_t *)gm_tensor_data(t[0]))[k] = (uint8_t)(10 + k);
+    ((int32_t *)gm_tensor_data(t[1]))[0] = 1;
+    ok(gm_run_exec(r, 0, 2, t, 1, &t[2]) == GM_OK && ((double *)gm_tensor_data(t[2]))[0] == 13.0, "u8 in, f64 out");
+    ok(gm_run_exec(r, 0, 1, t, 1, &t[2]) == GM_E_INVALID, "too few inputs: %s", gm_context_error(c));
+    gm_tensor *wrong[2] = {bad, t[1]};
+    ok(gm_run_exec(r, 0, 2, wrong, 1, &t[2]) == GM_E_SHAPE && strstr(gm_context_error(c), "[3,2]"), "wrong shape: %s", gm_context_error(c));
+    ((int32_t *)gm_tensor_data(t[1]))[1] = 2;
+    ok(gm_run_exec(r, 0, 2, t, 1, &t[2]) == GM_E_RANGE, "an index out of range: %s", gm_context_error(c));
+    ((int32_t *)gm_tensor_data(t[1]))[1] = -1;
+    ok(gm_run_exec(r, 0, 2, t, 1, &t[2]) == GM_E_RANGE, "a negative index");
+    gm_node z = gm_op_exp(g, gm_graph_input(g, "empty", GM_F32, 2, zero));
+    const gm_program *q = NULL;
+    ok(gm_program_compile(g, 1, &z, &q) == GM_E_SHAPE && !q, "no elements: %s", gm_context_error(c));
+    gm_node w = gm_graph_param(g, "w", "", 2, d);
+    ok(gm_program_compile(g, 1, &w, &q) == GM_OK, "a parameter as an output");
+    gm_run *none = NULL;
+    ok(gm_run_create(c, q, NULL, &none) == GM_E_INVALID && !none, "parameters are missing: %s", gm_context_error(c));
+    gm_program_destroy(q);
+    gm_context_destroy(c); /* before its children: they keep it alive */
+    gm_graph_destroy(g);
+    gm_program_destroy(p);
+    gm_run_destroy(r);
+    for (int k = 0; k < 3; k++) gm_tensor_destroy(t[k]);
+    gm_tensor_destroy(bad);
+    ok(1, "destroyed in any order");
+}
+
+int main(void)
+{
+    same_bits();
+    refusals();
+    return done();
+}

@@ -179,8 +179,7 @@ static gm_node build_conv(gm_graph *g, const gmi_item *it, gm_node x, gm_node co
         return gmi_layer_refuse(g, it, x, v & ONLY_1D ? "a signal [n,c,t]" : v & ONLY_2D ? "an image [n,c,h,w]" : "an image [n,c,h,w] or a signal [n,c,t]");
     if (conv_sizes(it, signal, kernel, &o)) return gmi_layer_refuse(g, it, x, "an image [n,c,h,w] for two-dimensional sizes such as k3x5");
     if (dims[1] % groups || units % groups)
-        return gmi_graph_fail(g, GM_E_SHAPE, "%s %s: %i groups divide neither %i input nor %i output channels evenly", g->scope, it->def->word, groups, dims[1],
-                              units);
+        return gmi_graph_fail(g, GM_E_SHAPE, "%s %s: %i groups do not divide both %i input and %i output channels", g->scope, it->def->word, groups, dims[1], units);
     if (signal) {
         dims[3] = dims[2];
         dims[2] = 1;

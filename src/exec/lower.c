@@ -286,16 +286,24 @@ typedef struct root {
 static int may_write_directly(const gmi_lower *l, int32_t node)
 {
     const gmi_op_info *info = gmi_op_table(l->ir.nodes[node].op);
-    return !(info->flags & (GMI_F_LEAF | GMI_F_ALIAS)) && l->ir.nodes[node].op != GMI_OP_broadcast && l->out_slot[node] < 0;
+    return !(info->flags & GMI_F_LEAF) && l->ir.nodes[node].op != GMI_OP_broadcast && l->out_slot[node] < 0;
+}
+
+/* The node that really computes a value: behind reshapes. */
+static int32_t behind_aliases(const gmi_lower *l, int32_t node)
+{
+    while (gmi_op_table(l->ir.nodes[node].op)->flags & GMI_F_ALIAS) node = (int32_t)l->ir.nodes[node].in[0];
+    return node;
 }
 
 static int32_t add_root(gmi_lower *l, root *roots, int32_t n, int32_t node, gmi_home home, int32_t slot)
 {
     const gmi_gnode *p = &l->ir.nodes[node];
+    int32_t source = behind_aliases(l, node);
     roots[n].node = node;
     roots[n].value = value_add(l, count_of(p), size_of(p), home, slot);
     l->uses[node]++;
-    if (may_write_directly(l, node)) l->out_slot[node] = roots[n].value;
+    if (may_write_directly(l, source)) l->out_slot[source] = roots[n].value;
     return n + 1;
 }
 

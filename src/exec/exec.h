@@ -53,6 +53,9 @@ typedef struct gmi_exec {
 gm_status gmi_run_exec(gm_run *r, const gmi_exec *e);
 int32_t gmi_program_input_index(const gm_program *p, const char *name); /* -1 when the program does not use it */
 int32_t gmi_program_inputs(const gm_program *p);
+/* Starts (again) to time each instruction by the context's clock; print writes a table. */
+gm_status gmi_run_profile(gm_run *r);
+gm_status gmi_run_profile_print(const gm_run *r, gm_writer *w);
 gm_context *gmi_run_context(const gm_run *r);
 /* The kernel table of a context's level. */
 void gmi_exec_kernels(const gm_context *c, gmi_kernels *t);

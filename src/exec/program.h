@@ -86,7 +86,10 @@ struct gm_run {
     int32_t failed;        /* atomic: 1 + instruction that found a bad index */
     const gmi_instr *current;
     int32_t phase;
+    double *seconds;       /* profile: of each instruction, NULL when off */
+    int64_t executions;
 };
+double gmi_profile_now(const gm_run *r);
 
 /* ---- lowering state (lower.c) ---- */
 typedef struct gmi_lower {

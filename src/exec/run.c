@@ -87,6 +87,7 @@ void gm_run_destroy(gm_run *r)
     gmi_free(c, r->staging_out);
     gmi_free(c, r->arena);
     gmi_free(c, r->scratch);
+    gmi_free(c, r->seconds);
     gm_program_destroy(r->program);
     if (r->params) gmi_params_release(r->params);
     gmi_free(c, r);
@@ -107,6 +108,7 @@ static void exec_all(gm_run *r)
     const gm_program *p = r->program;
     for (int32_t i = 0; i < p->n_instrs; i++) {
         const gmi_instr *it = &p->instrs[i];
+        double t0 = gmi_profile_now(r);
         r->current = it;
         for (r->phase = 0; r->phase < it->phases; r->phase++) {
             if (it->tasks == 1)
@@ -115,7 +117,9 @@ static void exec_all(gm_run *r)
                 gmi_parallel(r->ctx, it->tasks, task_main, r);
         }
         if (it->packed_in >= 0) r->packed[i] = r->params->version;
+        if (r->seconds) r->seconds[i] += gmi_profile_now(r) - t0;
     }
+    r->executions++;
 }
 
 gm_status gmi_run_exec(gm_run *r, const gmi_exec *e)

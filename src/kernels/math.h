@@ -29,6 +29,13 @@
 #define GMI_H15(x, a, ...) vd_add(vd_mul(GMI_H14(x, __VA_ARGS__), x), vd_set1(a))
 #define GMI_H16(x, a, ...) vd_add(vd_mul(GMI_H15(x, __VA_ARGS__), x), vd_set1(a))
 
+/* Estrin: pairs side by side, joined through x2 = x^2 and x4 = x^4; half of Horner's latency */
+#define GMI_E2(x, a, b) vd_add(vd_mul(x, vd_set1(b)), vd_set1(a))
+#define GMI_E4(x, x2, a, b, c, d) vd_add(vd_mul(x2, GMI_E2(x, c, d)), GMI_E2(x, a, b))
+#define GMI_E6(x, x2, a, b, c, d, e, f) vd_add(vd_mul(x2, GMI_E4(x, x2, c, d, e, f)), GMI_E2(x, a, b))
+#define GMI_E10(x, x2, x4, a, b, c, d, e, f, g, h, i, j)                                                                                             \
+    vd_add(vd_mul(x4, vd_add(vd_mul(x4, GMI_E2(x, i, j)), GMI_E4(x, x2, e, f, g, h))), GMI_E4(x, x2, a, b, c, d))
+
 #define GMI_INF (1.0 / 0.0)
 #define GMI_ROUNDER 6755399441055744.0 /* 1.5 * 2^52: adding it rounds to a whole number, whose two's complement is then in the low bits */
 #define GMI_LN2_HI 0.6931471803691238  /* 32 bits, so that small multiples are exact */
@@ -36,62 +43,70 @@
 
 #ifdef GMI_ORACLE
 /* Taylor coefficients. exp: (e^r - 1 - r)/r^2; atanh: (2 atanh s - 2 s)/(s z), z = s^2; sin: (sin r/r - 1)/z, cos: (cos r - 1 + z/2)/z^2, z = r^2. */
-#define GMI_EXP_POLY(r)                                                                                                                              \
+#define GMI_EXP_POLY(r, r2)                                                                                                                          \
     GMI_H13(r, 1.0 / 2, 1.0 / 6, 1.0 / 24, 1.0 / 120, 1.0 / 720, 1.0 / 5040, 1.0 / 40320, 1.0 / 362880, 1.0 / 3628800, 1.0 / 39916800,               \
             1.0 / 479001600, 1.0 / 6227020800.0, 1.0 / 87178291200.0)
-#define GMI_ATANH_POLY(z)                                                                                                                            \
+#define GMI_ATANH_POLY(z, z2)                                                                                                                        \
     GMI_H16(z, 2.0 / 3, 2.0 / 5, 2.0 / 7, 2.0 / 9, 2.0 / 11, 2.0 / 13, 2.0 / 15, 2.0 / 17, 2.0 / 19, 2.0 / 21, 2.0 / 23, 2.0 / 25, 2.0 / 27, 2.0 / 29, \
             2.0 / 31, 2.0 / 33)
-#define GMI_LOG_POLY(z) GMI_ATANH_POLY(z)
-#define GMI_SIN_POLY(z)                                                                                                                              \
+#define GMI_LOG_POLY(z, z2) GMI_ATANH_POLY(z, z2)
+#define GMI_SIN_POLY(z, z2)                                                                                                                          \
     GMI_H8(z, -1.0 / 6, 1.0 / 120, -1.0 / 5040, 1.0 / 362880, -1.0 / 39916800, 1.0 / 6227020800.0, -1.0 / 1307674368000.0, 1.0 / 355687428096000.0)
-#define GMI_COS_POLY(z)                                                                                                                              \
+#define GMI_COS_POLY(z, z2)                                                                                                                          \
     GMI_H8(z, 1.0 / 24, -1.0 / 720, 1.0 / 40320, -1.0 / 3628800, 1.0 / 479001600, -1.0 / 87178291200.0, 1.0 / 20922789888000.0,                      \
            -1.0 / 6402373705728000.0)
 #else
-#define GMI_EXP_POLY(r)                                                                                                                              \
-    GMI_H6(r, 0.5000000053057434, 0.16666666902498264, 0.04166632698387859, 0.008333219997075873, 0.0013943209304290427, 0.00019962174302130557)
-#define GMI_ATANH_POLY(z)                                                                                                                            \
-    GMI_H6(z, 0.6666666635895936, 0.40000053026883475, 0.2856839482588266, 0.22301525789615984, 0.17147618769440312, 0.21793167972829178)
-#define GMI_LOG_POLY(z) GMI_H4(z, 0.6666666564501978, 0.4000033529888434, 0.28537301204662247, 0.23582298724330444)
-#define GMI_SIN_POLY(z) GMI_H4(z, -0.1666666664161731, 0.008333329384777446, -0.00019839334470728525, 2.718307959072598e-06)
-#define GMI_COS_POLY(z) GMI_H3(z, 0.0416666456767762, -0.0013887315943796003, 2.4433120683321438e-05)
+#define GMI_EXP_POLY(r, r2)                                                                                                                          \
+    GMI_E6(r, r2, 0.5000000053057434, 0.16666666902498264, 0.04166632698387859, 0.008333219997075873, 0.0013943209304290427, 0.00019962174302130557)
+#define GMI_ATANH_POLY(z, z2)                                                                                                                        \
+    GMI_E6(z, z2, 0.6666666635895936, 0.40000053026883475, 0.2856839482588266, 0.22301525789615984, 0.17147618769440312, 0.21793167972829178)
+#define GMI_LOG_POLY(z, z2) GMI_E4(z, z2, 0.6666666564501978, 0.4000033529888434, 0.28537301204662247, 0.23582298724330444)
+#define GMI_SIN_POLY(z, z2) GMI_E4(z, z2, -0.1666666664161731, 0.008333329384777446, -0.00019839334470728525, 2.718307959072598e-06)
+#define GMI_COS_POLY(z, z2) vd_add(vd_mul(z2, vd_set1(2.4433120683321438e-05)), GMI_E2(z, 0.0416666456767762, -0.0013887315943796003))
 #endif
 
-/* ---- the exponential family ---- */
-
-/* e^x = s + s*q: x = n ln 2 + r, s = 2^n, q = e^r - 1. |x| must stay below 700 (callers clamp); NaN gives NaN. */
-static inline vd vd_exp_parts(vd x, vd *s)
-{
-    vd t = vd_add(vd_mul(x, vd_set1(1.4426950408889634)), vd_set1(GMI_ROUNDER)), n = vd_sub(t, vd_set1(GMI_ROUNDER));
+/* ---- the exponential family ----
+ * Arguments must be clamped (vf_clamp): |x| <= GMI_BIG, where e^x is past every float but not near the end of double. NaN gives NaN. */
 #ifdef GMI_ORACLE
-    vd r = vd_sub(vd_sub(x, vd_mul(n, vd_set1(GMI_LN2_HI))), vd_mul(n, vd_set1(GMI_LN2_LO)));
+#define GMI_BIG 760
 #else
-    vd r = vd_sub(x, vd_mul(n, vd_set1(0.6931471805599453))); /* |n| < 160: off by 1e-14 at most */
+#define GMI_BIG 120
 #endif
-    *s = vd_iadd(vd_ishl(t, 52), vd_set1(1));
-    return vd_add(r, vd_mul(vd_mul(r, r), GMI_EXP_POLY(r)));
+static inline vf vf_clamp(vf x, gmi_real big) { return vf_atleast(vf_atmost(x, vf_set1(big)), vf_set1(-big)); }
+
+/* x = n ln 2 + r; gives r, and t with n in its low bits */
+static inline vd vd_exp_reduce(vd x, vd *t)
+{
+    vd n;
+    *t = vd_add(vd_mul(x, vd_set1(1.4426950408889634)), vd_set1(GMI_ROUNDER));
+    n = vd_sub(*t, vd_set1(GMI_ROUNDER));
+#ifdef GMI_ORACLE
+    return vd_sub(vd_sub(x, vd_mul(n, vd_set1(GMI_LN2_HI))), vd_mul(n, vd_set1(GMI_LN2_LO)));
+#else
+    return vd_sub(x, vd_mul(n, vd_set1(0.6931471805599453))); /* |n| < 176: off by 1e-14 at most */
+#endif
 }
 
+/* e^x = 2^n e^r */
 static inline vd vd_exp(vd x)
 {
-    vd s, q;
 #ifdef GMI_ORACLE
-    q = vd_exp_parts(vd_mul(vd_atleast(vd_atmost(x, vd_set1(720)), vd_set1(-760)), vd_set1(0.5)), &s); /* (e^(x/2))^2 keeps 2^n in range */
-    q = vd_add(s, vd_mul(s, q));
-    return vd_mul(q, q);
+    vd t, r = vd_exp_reduce(x * 0.5, &t), e; /* (e^(x/2))^2 keeps 2^n in range */
+    e = gmi_f64_of(gmi_u64_of(1 + (r + r * r * GMI_EXP_POLY(r, 0))) + (gmi_u64_of(t) << 52));
+    return e * e;
 #else
-    q = vd_exp_parts(vd_atleast(vd_atmost(x, vd_set1(110)), vd_set1(-110)), &s);
-    return vd_add(s, vd_mul(s, q));
+    vd t, r = vd_exp_reduce(x, &t), r2 = vd_mul(r, r);
+    return vd_iadd(vd_add(vd_add(r, vd_set1(1)), vd_mul(r2, GMI_EXP_POLY(r, r2))), vd_ishl(t, 52));
 #endif
 }
 
-/* e^x - 1 = s*q + (s - 1): s = 1 where x is small, so nothing cancels. */
+/* e^x - 1 = s q + (s - 1), s = 2^n, q = e^r - 1: s = 1 where x is small, so nothing cancels. */
 static inline vd vd_expm1(vd x)
 {
-    vd s, q = vd_exp_parts(vd_atleast(vd_atmost(x, vd_set1(110)), vd_set1(-110)), &s), r = vd_add(vd_mul(s, q), vd_sub(s, vd_set1(1)));
+    vd t, r = vd_exp_reduce(x, &t), r2 = vd_mul(r, r), q = vd_add(r, vd_mul(r2, GMI_EXP_POLY(r, r2))), s = vd_iadd(vd_ishl(t, 52), vd_set1(1));
+    r = vd_add(vd_mul(s, q), vd_sub(s, vd_set1(1)));
 #ifdef GMI_ORACLE
-    r = vd_sel(vd_lt(vd_set1(100), x), vd_exp(x), r);
+    r = x > 100 || x < -100 ? vd_exp(x) - 1 : r;
 #endif
     return r;
 }
@@ -99,20 +114,18 @@ static inline vd vd_expm1(vd x)
 /* tanh x = t/(t + 2), t = e^2x - 1 */
 static inline vd vd_tanh(vd x)
 {
-    vd t = vd_expm1(vd_atleast(vd_atmost(vd_add(x, x), vd_set1(44)), vd_set1(-44)));
+    vd t = vd_expm1(vd_add(x, x));
     return vd_div(t, vd_add(t, vd_set1(2)));
 }
 
-static inline vd vd_sigmoid(vd x)
-{
-    return vd_div(vd_set1(1), vd_add(vd_set1(1), vd_exp(vd_sub(vd_set1(0), x))));
-}
+/* 1/(1 + e^-x) of -x */
+static inline vd vd_sigmoid_neg(vd x) { return vd_div(vd_set1(1), vd_add(vd_set1(1), vd_exp(x))); }
 
-/* log(1 + e^x) = max(x, 0) + 2 atanh(e/(2 + e)), e = e^-|x| <= 1 */
-static inline vd vd_softplus(vd x)
+/* log(1 + e^x) = max(x, 0) + 2 atanh(e/(2 + e)), e = e^-|x| <= 1; takes a = -|x|, clamped, beside x */
+static inline vd vd_softplus(vd x, vd a)
 {
-    vd e = vd_exp(vd_or(x, vd_set1(-0.0))), s = vd_div(e, vd_add(e, vd_set1(2))), z = vd_mul(s, s);
-    return vd_add(vd_atleast(x, vd_set1(0)), vd_add(vd_add(s, s), vd_mul(vd_mul(s, z), GMI_ATANH_POLY(z))));
+    vd e = vd_exp(a), s = vd_div(e, vd_add(e, vd_set1(2))), z = vd_mul(s, s);
+    return vd_add(vd_add(vd_atleast(x, vd_set1(0)), vd_add(s, s)), vd_mul(vd_mul(s, z), GMI_ATANH_POLY(z, vd_mul(z, z))));
 }
 
 /* ---- the logarithm family ---- */
@@ -125,7 +138,7 @@ static inline vd vd_log(vd x)
     vd k = vd_sub(vd_or(vd_ishr(t, 52), vd_set1(4503599627370496.0)), vd_set1(4503599627370496.0 + 1023));
     vd f = vd_sub(vd_iadd(vd_and(t, vd_bits(UINT64_C(0xfffffffffffff))), vd_bits(root)), vd_set1(1));
     vd s = vd_div(f, vd_add(f, vd_set1(2))), z = vd_mul(s, s);
-    vd p = vd_add(vd_add(s, s), vd_mul(vd_mul(s, z), GMI_LOG_POLY(z)));
+    vd p = vd_add(vd_add(s, s), vd_mul(vd_mul(s, z), GMI_LOG_POLY(z, vd_mul(z, z))));
 #ifdef GMI_ORACLE
     if (x > 0 && x < 2.2250738585072014e-308) /* subnormal: scaled by 2^54 */
         return vd_log(x * 18014398509481984.0) - 37.429947750237048;
@@ -157,7 +170,7 @@ static inline vf vf_log_edges(vf x, vf r)
 }
 
 /* a^b = exp(b log a), a >= 0 */
-static inline vd vd_pow(vd a, vd b) { return vd_exp(vd_mul(b, vd_log(a))); }
+static inline vd vd_pow(vd a, vd b) { return vd_exp(vd_atleast(vd_atmost(vd_mul(b, vd_log(a)), vd_set1(GMI_BIG)), vd_set1(-GMI_BIG))); }
 
 /* ---- erf ---- */
 #ifdef GMI_ORACLE
@@ -177,15 +190,14 @@ static inline vd vd_erf(vd x)
     return 1.1283791670955126 * sum * vd_exp(-x * x);
 }
 #else
-/* erf |x| = 1 - e^-xG(x), where xG = -log erfc is smooth; fitted on [0, 4] with the weight that erf's relative error asks for */
+/* erf |x| = |e^-xG(x) - 1|, where xG = -log erfc is smooth; fitted on [0, 4] with the weight that erf's relative error asks for */
 static inline vd vd_erf(vd x)
 {
-    vd a = vd_atmost(vd_abs(x), vd_set1(4)), s, q;
-    vd g = GMI_H10(a, 1.1283791666278977, 0.6366198345755405, 0.10277127716385255, -0.019117694907816608, -0.0002530609348641445, 0.0017993536270248893,
+    vd a = vd_atmost(vd_abs(x), vd_set1(4));
+    vd a2 = vd_mul(a, a), a4 = vd_mul(a2, a2);
+    vd g = GMI_E10(a, a2, a4, 1.1283791666278977, 0.6366198345755405, 0.10277127716385255, -0.019117694907816608, -0.0002530609348641445, 0.0017993536270248893,
                    -0.0007406856652422976, 0.0001674808225679917, -2.13545559147891e-05, 1.1932944879855845e-06);
-    q = vd_exp_parts(vd_sub(vd_set1(0), vd_mul(a, g)), &s);
-    s = vd_sub(vd_sub(vd_set1(1), s), vd_mul(s, q));
-    return vd_xor(s, vd_and(x, vd_set1(-0.0)));
+    return vd_or(vd_abs(vd_expm1(vd_xor(vd_mul(a, g), vd_set1(-0.0)))), vd_and(x, vd_set1(-0.0)));
 }
 #endif
 
@@ -194,8 +206,8 @@ static inline vd vd_erf(vd x)
 /* sine and cosine of the angle that is r past q quarter turns, q in the low bits of t */
 static inline vd vd_quarter_sin(vd r, vd t)
 {
-    vd z = vd_mul(r, r), s = vd_mul(r, vd_add(vd_set1(1), vd_mul(z, GMI_SIN_POLY(z))));
-    vd c = vd_add(vd_sub(vd_set1(1), vd_mul(z, vd_set1(0.5))), vd_mul(vd_mul(z, z), GMI_COS_POLY(z)));
+    vd z = vd_mul(r, r), z2 = vd_mul(z, z), s = vd_mul(r, vd_add(vd_set1(1), vd_mul(z, GMI_SIN_POLY(z, z2))));
+    vd c = vd_add(vd_sub(vd_set1(1), vd_mul(z, vd_set1(0.5))), vd_mul(z2, GMI_COS_POLY(z, z2)));
     vdm even = vd_eq(vd_or(vd_and(t, vd_bits(1)), vd_set1(1)), vd_set1(1));
     return vd_xor(vd_sel(even, s, c), vd_ishl(vd_and(t, vd_bits(2)), 62));
 }
@@ -341,11 +353,31 @@ static inline vd vd_polygamma(int32_t m, vd x)
 }
 
 /* ---- the same on vectors of gmi_real, with edges ---- */
-static inline vf vf_exp(vf x) { return GMI_MAP(vd_exp, x); }
-static inline vf vf_expm1(vf x) { return vf_orsign(GMI_MAP(vd_expm1, x), x); }
-static inline vf vf_tanh(vf x) { return vf_orsign(GMI_MAP(vd_tanh, x), x); }
-static inline vf vf_sigmoid(vf x) { return GMI_MAP(vd_sigmoid, x); }
-static inline vf vf_softplus(vf x) { return GMI_MAP(vd_softplus, x); }
+static inline vf vf_exp(vf x)
+{
+    x = vf_clamp(x, GMI_BIG);
+    return GMI_MAP(vd_exp, x);
+}
+static inline vf vf_expm1(vf x)
+{
+    vf y = vf_clamp(x, GMI_BIG);
+    return vf_orsign(GMI_MAP(vd_expm1, y), x);
+}
+static inline vf vf_tanh(vf x)
+{
+    vf y = vf_clamp(x, 22);
+    return vf_orsign(GMI_MAP(vd_tanh, y), x);
+}
+static inline vf vf_sigmoid(vf x)
+{
+    x = vf_clamp(vf_neg(x), GMI_BIG);
+    return GMI_MAP(vd_sigmoid_neg, x);
+}
+static inline vf vf_softplus(vf x)
+{
+    vf a = vf_atleast(vf_orsign(x, vf_set1((gmi_real)-0.0)), vf_set1(-GMI_BIG));
+    return GMI_MAP2(vd_softplus, x, a);
+}
 static inline vf vf_erf(vf x) { return GMI_MAP(vd_erf, x); }
 static inline vf vf_sin(vf x) { return GMI_MAP(vd_sin, x); }
 static inline vf vf_cos(vf x) { return GMI_MAP(vd_cos, x); }

@@ -111,7 +111,7 @@ static void block_cols(int64_t n, int64_t w, const gmi_real *x, int64_t stride, 
         for (j = 0; j + GMI_W <= w; j += GMI_W)
             vf_store(a + j, vf_add(vf_load(a + j), vf_load(row + j)));
         if (j < w)
-            vf_store_n(a + j, vf_add(vf_load_n(a + j, w - j), vf_load_n(row + j, w - j)), w - j);
+            vf_store(a + j, vf_add(vf_load(a + j), vf_load_n(row + j, w - j)));
     }
     for (half = GMI_RLANES / 2; half > 0; half /= 2)
         for (l = 0; l < half; l++)
@@ -172,6 +172,10 @@ static void sum_cols(int64_t n, int64_t cols, const gmi_real *x, int64_t stride,
 {
     gmi_real stack[DEPTH][TILE];
     int64_t i, j;
+    if (cols == 1 && stride == 1) { /* a contiguous column is a row */
+        out[0] = row_sum(n, x);
+        return;
+    }
     if (n <= GMI_RB) {
         sum_block_cols(n, cols, x, stride, out);
         return;
@@ -201,7 +205,7 @@ static void max_cols(int64_t n, int64_t cols, const gmi_real *x, int64_t stride,
             for (k = 0; k + GMI_W <= w; k += GMI_W)
                 vf_store(acc + k, vf_max(vf_load(acc + k), vf_load(row + k)));
             if (k < w)
-                vf_store_n(acc + k, vf_max(vf_load_n(acc + k, w - k), vf_load_n(row + k, w - k)), w - k);
+                vf_store(acc + k, vf_max(vf_load(acc + k), vf_load_n(row + k, w - k)));
         }
         memcpy(out + j, acc, (size_t)w * sizeof *out);
     }

@@ -11,7 +11,7 @@
  *                 no byte outside is touched), vf_set1 vf_zero, vf_from_u8 (GMI_W bytes)
  * arithmetic      vf_add sub mul div sqrt, vf_fma(a, b, c) = a*b + c in one rounding, vf_neg abs floor
  * choice          vf_lt le eq isnan -> vm; vm_or vm_and vm_not vm_any; vf_sel(m, a, b) = m ? a : b; vf_keep(m, a) = m ? a : +0; vf_max vf_min with the
- *                 rules of kernels.h (NaN stays, +0 > -0); vf_orsign(x, s) = x with its sign bit or-ed with that of s
+ *                 rules of kernels.h (NaN stays, +0 > -0); vf_atmost(x, h) vf_atleast(x, l): cheap clamps, a NaN x stays; vf_orsign(x, s) = x with its sign bit or-ed with that of s
  * folds           vf_hsum vf_hmax: lane l with lane l + half, half = GMI_W/2, ..., 1
  * integers        vi_set1 vi_iota vi_add vi_xor vi_shr(v, constant), vi_mulhilo(a, m, &hi, &lo); vf_from_vi (lanes below 2^24)
  * double lanes    vd_lo vd_hi: lanes [0, GMI_WD) and [GMI_WD, GMI_W) of a vf, vf_pack(lo, hi) rounds back; vd_ilo vd_ihi of a vi (lanes below 2^31);

@@ -63,6 +63,8 @@ GMI_INLINE vf vf_min(vf a, vf b)
 {
     return _mm256_or_ps(_mm256_or_ps(_mm256_min_ps(a, b), _mm256_min_ps(b, a)), _mm256_cmp_ps(a, b, _CMP_UNORD_Q));
 }
+GMI_INLINE vf vf_atmost(vf x, vf h) { return _mm256_min_ps(h, x); }
+GMI_INLINE vf vf_atleast(vf x, vf l) { return _mm256_max_ps(l, x); }
 GMI_INLINE float vf_hsum(vf v)
 {
     __m128 a = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
@@ -122,3 +124,26 @@ GMI_INLINE vd vd_iadd(vd a, vd b) { return _mm256_castsi256_pd(_mm256_add_epi64(
 GMI_INLINE vd vd_isub(vd a, vd b) { return _mm256_castsi256_pd(_mm256_sub_epi64(_mm256_castpd_si256(a), _mm256_castpd_si256(b))); }
 #define vd_ishl(v, k) _mm256_castsi256_pd(_mm256_slli_epi64(_mm256_castpd_si256(v), (k)))
 #define vd_ishr(v, k) _mm256_castsi256_pd(_mm256_srli_epi64(_mm256_castpd_si256(v), (k)))
+
+/* ---- for gemm_tile.c: out[j * ldo + i] = x[i * ldx + j] for i, j < GMI_T ---- */
+#define GMI_T 8
+GMI_INLINE __m256 gmi_two_rows(const float *lo, const float *hi)
+{
+    return _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(lo)), _mm_loadu_ps(hi), 1);
+}
+/* Four columns of eight rows: rows r and r + 4 share a register, so that no lane has to be crossed. */
+GMI_INLINE void gmi_transpose_half(const float *x, int64_t ldx, float *out, int64_t ldo)
+{
+    __m256 a = gmi_two_rows(x, x + 4 * ldx), b = gmi_two_rows(x + ldx, x + 5 * ldx);
+    __m256 c = gmi_two_rows(x + 2 * ldx, x + 6 * ldx), d = gmi_two_rows(x + 3 * ldx, x + 7 * ldx);
+    __m256 ab = _mm256_unpacklo_ps(a, b), cd = _mm256_unpacklo_ps(c, d), ef = _mm256_unpackhi_ps(a, b), gh = _mm256_unpackhi_ps(c, d);
+    _mm256_storeu_ps(out, _mm256_shuffle_ps(ab, cd, 0x44));
+    _mm256_storeu_ps(out + ldo, _mm256_shuffle_ps(ab, cd, 0xee));
+    _mm256_storeu_ps(out + 2 * ldo, _mm256_shuffle_ps(ef, gh, 0x44));
+    _mm256_storeu_ps(out + 3 * ldo, _mm256_shuffle_ps(ef, gh, 0xee));
+}
+GMI_INLINE void gmi_transpose_block(const float *x, int64_t ldx, float *out, int64_t ldo)
+{
+    gmi_transpose_half(x, ldx, out, ldo);
+    gmi_transpose_half(x + 4, ldx, out + 4 * ldo, ldo);
+}

@@ -73,6 +73,8 @@ GMI_INLINE vf vf_keep(vm m, vf a) { return vreinterpretq_f32_u32(vandq_u32(m, vr
 /* FMAX and FMIN of A64 are the rule: NaN stays, +0 > -0. */
 GMI_INLINE vf vf_max(vf a, vf b) { return vmaxq_f32(a, b); }
 GMI_INLINE vf vf_min(vf a, vf b) { return vminq_f32(a, b); }
+GMI_INLINE vf vf_atmost(vf x, vf h) { return vminq_f32(x, h); }
+GMI_INLINE vf vf_atleast(vf x, vf l) { return vmaxq_f32(x, l); }
 GMI_INLINE float vf_hsum(vf v)
 {
     float32x2_t a = vadd_f32(vget_low_f32(v), vget_high_f32(v));
@@ -129,3 +131,15 @@ GMI_INLINE vd vd_iadd(vd a, vd b) { return vreinterpretq_f64_u64(vaddq_u64(GMI_U
 GMI_INLINE vd vd_isub(vd a, vd b) { return vreinterpretq_f64_u64(vsubq_u64(GMI_U64(a), GMI_U64(b))); }
 #define vd_ishl(v, k) vreinterpretq_f64_u64(vshlq_n_u64(GMI_U64(v), (k)))
 #define vd_ishr(v, k) vreinterpretq_f64_u64(vshrq_n_u64(GMI_U64(v), (k)))
+
+/* ---- for gemm_tile.c: out[j * ldo + i] = x[i * ldx + j] for i, j < GMI_T ---- */
+#define GMI_T 4
+GMI_INLINE void gmi_transpose_block(const float *x, int64_t ldx, float *out, int64_t ldo)
+{
+    float32x4x2_t ab = vzipq_f32(vld1q_f32(x), vld1q_f32(x + 2 * ldx)), cd = vzipq_f32(vld1q_f32(x + ldx), vld1q_f32(x + 3 * ldx));
+    float32x4x2_t lo = vzipq_f32(ab.val[0], cd.val[0]), hi = vzipq_f32(ab.val[1], cd.val[1]);
+    vst1q_f32(out, lo.val[0]);
+    vst1q_f32(out + ldo, lo.val[1]);
+    vst1q_f32(out + 2 * ldo, hi.val[0]);
+    vst1q_f32(out + 3 * ldo, hi.val[1]);
+}

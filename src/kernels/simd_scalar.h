@@ -175,6 +175,8 @@ GMI_INLINE vf vf_min(vf a, vf b)
         return gmi_real_of(gmi_bits_of(a) | gmi_bits_of(b));
     return a != a || a < b ? a : b;
 }
+GMI_INLINE vf vf_atmost(vf x, vf h) { return h < x ? h : x; }
+GMI_INLINE vf vf_atleast(vf x, vf l) { return l > x ? l : x; }
 GMI_INLINE gmi_real vf_hsum(vf a) { return a; }
 GMI_INLINE gmi_real vf_hmax(vf a) { return a; }
 
@@ -219,3 +221,11 @@ GMI_INLINE vd vd_iadd(vd a, vd b) { return gmi_f64_of(gmi_u64_of(a) + gmi_u64_of
 GMI_INLINE vd vd_isub(vd a, vd b) { return gmi_f64_of(gmi_u64_of(a) - gmi_u64_of(b)); }
 #define vd_ishl(v, k) gmi_f64_of(gmi_u64_of(v) << (k))
 #define vd_ishr(v, k) gmi_f64_of(gmi_u64_of(v) >> (k))
+
+/* ---- for gemm_tile.c: out[j * ldo + i] = x[i * ldx + j] for i, j < GMI_T ---- */
+#define GMI_T 1
+GMI_INLINE void gmi_transpose_block(const gmi_real *x, int64_t ldx, gmi_real *out, int64_t ldo)
+{
+    (void)ldx, (void)ldo;
+    *out = *x;
+}

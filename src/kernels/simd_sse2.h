@@ -73,6 +73,8 @@ GMI_INLINE vf vf_keep(vm m, vf a) { return _mm_and_ps(m, a); }
 /* maxps gives its second operand when the two are equal or one is NaN: both orders differ only then. */
 GMI_INLINE vf vf_max(vf a, vf b) { return _mm_or_ps(_mm_and_ps(_mm_max_ps(a, b), _mm_max_ps(b, a)), _mm_cmpunord_ps(a, b)); }
 GMI_INLINE vf vf_min(vf a, vf b) { return _mm_or_ps(_mm_or_ps(_mm_min_ps(a, b), _mm_min_ps(b, a)), _mm_cmpunord_ps(a, b)); }
+GMI_INLINE vf vf_atmost(vf x, vf h) { return _mm_min_ps(h, x); }
+GMI_INLINE vf vf_atleast(vf x, vf l) { return _mm_max_ps(l, x); }
 GMI_INLINE vf vf_floor(vf x)
 {
     vf t = _mm_cvtepi32_ps(_mm_cvttps_epi32(x)); /* exact below 2^23; above, x is whole already */
@@ -163,4 +165,16 @@ GMI_INLINE vf vf_fma(vf a, vf b, vf c)
     if (GMI_RARE(_mm_movemask_epi8(_mm_or_si128(tie, tiny))))
         r = gmi_fma_fix4(pl, ph, cl, ch, sl, sh, r);
     return r;
+}
+
+/* ---- for gemm_tile.c: out[j * ldo + i] = x[i * ldx + j] for i, j < GMI_T ---- */
+#define GMI_T 4
+GMI_INLINE void gmi_transpose_block(const float *x, int64_t ldx, float *out, int64_t ldo)
+{
+    __m128 a = _mm_loadu_ps(x), b = _mm_loadu_ps(x + ldx), c = _mm_loadu_ps(x + 2 * ldx), d = _mm_loadu_ps(x + 3 * ldx);
+    __m128 ab = _mm_unpacklo_ps(a, b), cd = _mm_unpacklo_ps(c, d), ef = _mm_unpackhi_ps(a, b), gh = _mm_unpackhi_ps(c, d);
+    _mm_storeu_ps(out, _mm_movelh_ps(ab, cd));
+    _mm_storeu_ps(out + ldo, _mm_movehl_ps(cd, ab));
+    _mm_storeu_ps(out + 2 * ldo, _mm_movelh_ps(ef, gh));
+    _mm_storeu_ps(out + 3 * ldo, _mm_movehl_ps(gh, ef));
 }

@@ -77,6 +77,19 @@ gm_status gmi_bytes_exact(gmi_in *in, const char *format, void *to, size_t n)
                        in->pos, (uint64_t)(n - got));
 }
 
+gm_status gmi_bytes_skip(gmi_in *in, const char *format, uint64_t n)
+{
+    uint8_t waste[1024];
+    gm_status s = GM_OK;
+    if (in->total != UINT64_MAX && n <= in->total - in->pos) return gmi_in_skip(in, n);
+    while (n && !s) {
+        size_t k = (size_t)GMI_MIN(n, sizeof waste);
+        s = gmi_bytes_exact(in, format, waste, k);
+        n -= k;
+    }
+    return s;
+}
+
 gm_status gmi_bytes_collect(gmi_in *in, const char *format, uint64_t n, char **out)
 {
     uint64_t have = 0, cap = GMI_MIN(n, 32768);

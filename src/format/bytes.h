@@ -67,6 +67,7 @@ void gmi_bytes_load(void *to, const uint8_t *from, int64_t n, int32_t width, int
 void gmi_bytes_store(uint8_t *to, const void *from, int64_t n, int32_t width, int big, int real);
 /* gmi_in_exact with a message that names the format and the byte where the source ends. */
 gm_status gmi_bytes_exact(gmi_in *in, const char *format, void *to, size_t n);
+gm_status gmi_bytes_skip(gmi_in *in, const char *format, uint64_t n);
 /* Reads exactly n bytes from a source of unknown length into a block that doubles: memory never passes 3 times what came, or 32 KiB. Caller frees. */
 gm_status gmi_bytes_collect(gmi_in *in, const char *format, uint64_t n, char **out);
 #endif

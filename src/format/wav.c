@@ -22,7 +22,7 @@ static gm_status read_format(gm_context *c, gmi_in *in, uint32_t size, gmi_wav_i
     gm_status s;
     if (size < 16) return bad(c, at, "a \"fmt \" chunk has at least 16 bytes");
     s = gmi_bytes_exact(in, "wav", h, use);
-    if (!s) s = gmi_in_skip(in, (uint64_t)size - use + (size & 1));
+    if (!s) s = gmi_bytes_skip(in, "wav", (uint64_t)size - use + (size & 1));
     if (s) return s;
     tag = gmi_get16(h, 0);
     if (tag == EXTENSIBLE) {
@@ -66,7 +66,7 @@ static gm_status find_data(gm_context *c, gmi_in *in, gmi_wav_info *f, uint32_t 
         if (s) break;
         if (*size > in->total - in->pos) return bad(c, in->pos - 4, "the size of a chunk passes the end of the file");
         if (!memcmp(h, "data", 4)) return f->channels ? GM_OK : bad(c, in->pos - 8, "the \"data\" chunk comes before \"fmt \"");
-        if (memcmp(h, "fmt ", 4)) s = gmi_in_skip(in, (uint64_t)*size + (*size & 1));
+        if (memcmp(h, "fmt ", 4)) s = gmi_bytes_skip(in, "wav", (uint64_t)*size + (*size & 1));
         else if (f->channels) s = bad(c, in->pos - 8, "a second \"fmt \" chunk");
         else s = read_format(c, in, *size, f);
     }

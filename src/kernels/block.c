@@ -68,16 +68,27 @@ int64_t gmi_block_offset(const gmi_kernels *t, int64_t k, int64_t n, int64_t k0,
     return k0 * width + j0 * klen;
 }
 
-/* Rows of B contiguous: whole rows are read, so that the source is seen in its own order. */
+void gmi_copy_rows(int64_t rows, int64_t len, const gmi_real *from, int64_t from_step, gmi_real *to, int64_t to_step)
+{
+    /* a constant length is a few moves, a variable one a call */
+#define COPY(n)                                                                                                                                      \
+    case n:                                                                                                                                          \
+        for (int64_t i = 0; i < rows; i++) memcpy(to + i * to_step, from + i * from_step, n * sizeof *to);                                           \
+        return;
+    switch (len) { COPY(1) COPY(2) COPY(3) COPY(4) COPY(5) COPY(6) COPY(7) COPY(8) COPY(12) COPY(14) COPY(16) COPY(32) COPY(64) }
+#undef COPY
+    for (int64_t i = 0; i < rows; i++) memcpy(to + i * to_step, from + i * from_step, (size_t)len * sizeof *to);
+}
+
+/* Rows of B contiguous: a few groups at a time, so that the source is read in its own order and few pages are written. */
 static void pack_rows(int64_t nr, const gmi_real *b, int64_t b_rs, int64_t klen, int64_t n, gmi_real *out)
 {
-    int64_t full = n / nr, rest = n % nr;
-    for (int64_t t = 0; t < klen; t++, b += b_rs) {
-        for (int64_t p = 0; p < full; p++) memcpy(out + (p * klen + t) * nr, b + p * nr, (size_t)nr * sizeof *b);
-        if (!rest) continue;
-        memcpy(out + (full * klen + t) * nr, b + full * nr, (size_t)rest * sizeof *b);
-        memset(out + (full * klen + t) * nr + rest, 0, (size_t)(nr - rest) * sizeof *b);
-    }
+    int64_t full = n / nr * nr, rest = n % nr;
+    for (int64_t t = 0; t < klen; t += 16)
+        for (int64_t j = 0; j < full; j += nr) gmi_copy_rows(GMI_MIN(16, klen - t), nr, b + t * b_rs + j, b_rs, out + j * klen + t * nr, nr);
+    if (!rest) return;
+    gmi_copy_rows(klen, rest, b + full, b_rs, out + full * klen, nr);
+    for (int64_t t = 0; t < klen; t++) memset(out + full * klen + t * nr + rest, 0, (size_t)(nr - rest) * sizeof *b);
 }
 
 static void pack_any(int64_t nr, const gmi_real *b, int64_t b_rs, int64_t b_cs, int64_t klen, int64_t n, gmi_real *out)
@@ -127,32 +138,84 @@ static const gmi_real *piece(const gmi_block *blk, int64_t k0, int64_t klen, int
     return blk->b_pack;
 }
 
+int32_t gmi_block_slots(const gmi_kernels *t)
+{
+    return (GMI_SLOT_ROWS + t->mr - 1) / t->mr;
+}
+
+int64_t gmi_block_a_size(const gmi_kernels *t)
+{
+    return (int64_t)gmi_block_slots(t) * t->mr * GMI_KC;
+}
+
+gmi_real *gmi_block_slot(const gmi_block *blk, int32_t slot)
+{
+    return blk->a_pack + (int64_t)slot * blk->t->mr * GMI_KC;
+}
+
+void gmi_block_prepared(const gmi_block *blk, int64_t k0, int64_t klen, int64_t i, int32_t m, int32_t slot, gmi_tile_args *ta)
+{
+    (void)k0, (void)i;
+    for (int32_t x = 0; x < m; x++) blk->ptr[x] = gmi_block_slot(blk, slot) + x;
+    blk->len[0] = klen;
+    ta->segments = 1, ta->a = blk->ptr, ta->len = blk->len, ta->a_cs = m;
+}
+
+/* One panel of a block: B's columns from `direct` on are at b, those before are read in place. */
+typedef struct strip {
+    int64_t k0, klen, j0, j1, direct;
+    const gmi_real *b;
+    const gmi_block_out *out;
+} strip;
+
+/* The tiles of one group of rows over columns [ja, jb); row 0 is row i of the block's output. */
+static void row_group(const gmi_block *blk, const strip *s, gmi_tile_args *ta, int64_t i, int64_t ja, int64_t jb)
+{
+    int64_t nr = blk->t->nr;
+    gmi_real *moved[GMI_MR_MAX];
+    while (ja < jb) {
+        int32_t in_place = ja < s->direct;
+        int64_t end = in_place ? GMI_MIN(jb, s->direct) : jb;
+        ta->n = (int32_t)(end - ja);
+        ta->b = in_place ? blk->b + s->k0 * blk->b_rs + ja : s->b + (ja - s->direct) * s->klen;
+        ta->b_rs = in_place ? blk->b_rs : nr;
+        ta->b_ps = in_place ? nr : nr * s->klen;
+        ta->c = s->out->rows ? NULL : s->out->c + i * s->out->ld + (ja - s->j0);
+        ta->c_rows = s->out->rows ? s->out->rows + i : NULL;
+        if (ta->c_rows && ja > s->j0) {
+            for (int32_t r = 0; r < ta->m; r++) moved[r] = ta->c_rows[r] + (ja - s->j0);
+            ta->c_rows = moved;
+        }
+        blk->t->tile(ta);
+        ja = end;
+    }
+}
+
+#define CHUNK_BYTES (128 * 1024) /* of packed B that a batch of prepared rows goes over before the next */
+
 static void panel(const gmi_block *blk, int64_t i0, int64_t i1, int64_t j0, int64_t j1, int64_t k0, int64_t klen, int32_t accumulate, int32_t fill,
                   const gmi_block_out *out)
 {
-    int64_t nr = blk->t->nr, rows = i1 - i0, groups = (rows + blk->t->mr - 1) / blk->t->mr, direct;
-    const gmi_real *b = piece(blk, k0, klen, j0, j1, fill, &direct);
+    int64_t rows = i1 - i0, groups = gmi_ceil_div(rows, blk->t->mr), first[GMI_SLOTS_MAX + 1], nr = blk->t->nr;
+    int64_t step = blk->prepare ? GMI_MAX(1, CHUNK_BYTES / ((klen + 1) * nr * (int64_t)sizeof(gmi_real))) * nr : j1 - j0;
+    int32_t slots = blk->prepare ? gmi_block_slots(blk->t) : 1;
     gmi_tile_args ta;
+    strip s;
+    s.k0 = k0, s.klen = klen, s.j0 = j0, s.j1 = j1, s.out = out;
+    s.b = piece(blk, k0, klen, j0, j1, fill, &s.direct);
     memset(&ta, 0, sizeof ta);
     ta.accumulate = accumulate;
     ta.ldc = out->ld;
-    for (int64_t g = 0; g < groups; g++) {
-        int64_t i = gmi_part(rows, groups, g), m = gmi_part(rows, groups, g + 1) - i;
-        gmi_real *moved[GMI_MR_MAX];
-        blk->rows(blk, k0, klen, i0 + i, (int32_t)m, &ta);
-        ta.m = (int32_t)m;
-        ta.c = out->rows ? NULL : out->c + i * out->ld;
-        ta.c_rows = out->rows ? out->rows + i : NULL;
-        if (direct > j0) {
-            ta.n = (int32_t)(direct - j0), ta.b = blk->b + k0 * blk->b_rs + j0, ta.b_rs = blk->b_rs, ta.b_ps = nr;
-            blk->t->tile(&ta);
-            if (direct == j1) continue;
-            if (ta.c) ta.c += direct - j0;
-            for (int64_t r = 0; ta.c_rows && r < m; r++) moved[r] = ta.c_rows[r] + (direct - j0);
-            if (ta.c_rows) ta.c_rows = moved;
-        }
-        ta.n = (int32_t)(j1 - direct), ta.b = b, ta.b_rs = nr, ta.b_ps = nr * klen;
-        blk->t->tile(&ta);
+    for (int64_t g = 0; g < groups; g += slots) {
+        int32_t count = (int32_t)GMI_MIN(slots, groups - g);
+        for (int32_t x = 0; x <= count; x++) first[x] = i0 + gmi_part(rows, groups, g + x);
+        if (blk->prepare) blk->prepare(blk, k0, klen, first, count);
+        for (int64_t j = j0; j < j1; j += step)
+            for (int32_t x = 0; x < count; x++) {
+                ta.m = (int32_t)(first[x + 1] - first[x]);
+                blk->rows(blk, k0, klen, first[x], ta.m, x, &ta);
+                row_group(blk, &s, &ta, first[x] - i0, j, GMI_MIN(j1, j + step));
+            }
     }
 }
 

@@ -14,8 +14,11 @@
 #define GMI_SEGMENTS_MAX 72 /* segments of one panel: GMI_KC / 8 and two cut ones, with room */
 
 typedef struct gmi_block gmi_block;
-/* Points ta's segments, a, len, a_cs at rows [i, i + m) and terms [k0, k0 + klen) of A; may gather them into blk->a_pack. */
-typedef void gmi_block_rows_fn(const gmi_block *blk, int64_t k0, int64_t klen, int64_t i, int32_t m, gmi_tile_args *ta);
+/* Copies terms [k0, k0 + klen) of the rows from first[0] on into blk->a_pack: group g < count has the rows [first[g], first[g + 1]) and its place is
+ * gmi_block_slot(blk, g). Several groups at once, because a source line of rows that lie side by side serves more than one. */
+typedef void gmi_block_prepare_fn(const gmi_block *blk, int64_t k0, int64_t klen, const int64_t *first, int32_t count);
+/* Points ta's segments, a, len, a_cs at rows [i, i + m) and terms [k0, k0 + klen) of A: in place, or in the slot. */
+typedef void gmi_block_rows_fn(const gmi_block *blk, int64_t k0, int64_t klen, int64_t i, int32_t m, int32_t slot, gmi_tile_args *ta);
 /* Packs terms [k0, k0 + klen) and columns [j0, j1) of B, j0 a multiple of nr, into out. */
 typedef void gmi_block_pack_fn(const gmi_block *blk, int64_t k0, int64_t klen, int64_t j0, int64_t j1, gmi_real *out);
 
@@ -29,6 +32,7 @@ typedef enum {
 struct gmi_block {
     const gmi_kernels *t;
     int64_t k, n; /* terms, columns of all of B */
+    gmi_block_prepare_fn *prepare; /* may be NULL */
     gmi_block_rows_fn *rows;
     gmi_block_pack_fn *pack;
     const void *user;
@@ -36,7 +40,7 @@ struct gmi_block {
     gmi_real *packed;
     const gmi_real *b;
     int64_t b_rs;
-    gmi_real *a_pack, *b_pack, *slab; /* GMI_MR_MAX * GMI_KC; GMI_KC * columns of a block; rows * columns of a block if there are slabs */
+    gmi_real *a_pack, *b_pack, *slab; /* gmi_block_a_size; GMI_KC * columns of a block; rows * columns of a block if there are slabs */
     const gmi_real **ptr;             /* GMI_SEGMENTS_MAX * GMI_MR_MAX */
     int64_t *len;                     /* GMI_SEGMENTS_MAX */
 };
@@ -48,6 +52,13 @@ typedef struct gmi_block_out {
     gmi_real *const *rows;
 } gmi_block_out;
 
+#define GMI_SLOT_ROWS 48 /* rows prepared together: three cache lines of floats */
+#define GMI_SLOTS_MAX 12
+int32_t gmi_block_slots(const gmi_kernels *t);
+int64_t gmi_block_a_size(const gmi_kernels *t); /* elements of a_pack */
+gmi_real *gmi_block_slot(const gmi_block *blk, int32_t slot);
+/* A gmi_block_rows_fn for prepared rows: one row of m elements a term. */
+void gmi_block_prepared(const gmi_block *blk, int64_t k0, int64_t klen, int64_t i, int32_t m, int32_t slot, gmi_tile_args *ta);
 /* Number of slabs of a sum of k terms (1 when k <= GMI_SLAB_TERMS). */
 int64_t gmi_block_slabs(int64_t k);
 /* C[i0..i1)[j0..j1) = the sum of slab s alone. fill: pieces of B not packed yet (mode GMI_B_FILL). */
@@ -59,6 +70,8 @@ void gmi_block_add(int64_t m, int64_t n, const gmi_block_out *out, const gmi_rea
 /* Offset in the packed matrix of panel k0 (a multiple of GMI_KC) and column j0 (a multiple of nr). */
 int64_t gmi_block_offset(const gmi_kernels *t, int64_t k, int64_t n, int64_t k0, int64_t j0);
 
+/* to[i * to_step + x] = from[i * from_step + x] for i < rows, x < len. */
+void gmi_copy_rows(int64_t rows, int64_t len, const gmi_real *from, int64_t from_step, gmi_real *to, int64_t to_step);
 /* Packs B[k][j] = b[k * b_rs + j * b_cs] as gmi_block_pack_fn does. */
 void gmi_pack_b(const gmi_kernels *t, const gmi_real *b, int64_t b_rs, int64_t b_cs, int64_t k0, int64_t klen, int64_t j0, int64_t j1, gmi_real *out);
 

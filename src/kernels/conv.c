@@ -87,11 +87,12 @@ static const gmi_real *source(const run *r, const pixel *q, int64_t ty, int64_t 
     return q->image + (y * r->g.sw + x) * r->g.sc;
 }
 
-static void rows_in_place(const gmi_block *blk, int64_t k0, int64_t klen, int64_t i, int32_t m, gmi_tile_args *ta)
+static void rows_in_place(const gmi_block *blk, int64_t k0, int64_t klen, int64_t i, int32_t m, int32_t slot, gmi_tile_args *ta)
 {
     const run *r = blk->user;
     const pixel *q = r->pixels + i;
     int64_t scg = r->g.scg, s = 0;
+    (void)slot;
     for (int64_t k = k0; k < k0 + klen; s++) {
         int64_t tap = k / scg, from = k % scg, len = GMI_MIN(scg - from, k0 + klen - k);
         const gmi_real **ptr = blk->ptr + s * GMI_MR_MAX;
@@ -105,10 +106,11 @@ static void rows_in_place(const gmi_block *blk, int64_t k0, int64_t klen, int64_
     ta->segments = s, ta->a = blk->ptr, ta->len = blk->len, ta->a_cs = 1;
 }
 
-static void rows_gathered(const gmi_block *blk, int64_t k0, int64_t klen, int64_t i, int32_t m, gmi_tile_args *ta)
+static void rows_gathered(const gmi_block *blk, int64_t k0, int64_t klen, int64_t i, int32_t m, int32_t slot, gmi_tile_args *ta)
 {
     const run *r = blk->user;
     int64_t scg = r->g.scg;
+    (void)slot;
     for (int32_t x = 0; x < m; x++) {
         gmi_real *to = blk->a_pack + x * klen;
         blk->ptr[x] = to;

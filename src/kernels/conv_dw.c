@@ -74,7 +74,7 @@ int gmi_conv_dw_plan(gmi_conv_plan *p, const gmi_kernels *t, int32_t max_tasks)
     rows = gmi_ceil_div(g.cg, p->priv[PARTS_C]) * g.taps, cols = gmi_ceil_div(gmi_ceil_div(g.og, g.nr), p->priv[PARTS_CO]) * g.nr;
     p->priv[DIRECT] = rows <= 4 * t->mr && g.og % g.nr == 0;
     p->phases = p->priv[CUT_SLABS] > 1 ? 2 : 1;
-    if (gmi_add_bytes(&thread, GMI_MR_MAX * GMI_KC, sizeof(gmi_real)) || gmi_add_bytes(&thread, cols * GMI_KC, sizeof(gmi_real)) ||
+    if (gmi_add_bytes(&thread, gmi_block_a_size(t), sizeof(gmi_real)) || gmi_add_bytes(&thread, cols * GMI_KC, sizeof(gmi_real)) ||
         gmi_mul_i64(rows, cols, &area) || gmi_add_bytes(&thread, area, sizeof(gmi_real)) ||
         (g.slabs > 1 && gmi_add_bytes(&thread, area, sizeof(gmi_real))))
         return -1;
@@ -119,17 +119,6 @@ static int32_t pieces_of(const unit *u, int64_t i, int32_t m, piece *out)
     return n;
 }
 
-static void copy_columns(gmi_real *to, int64_t to_step, const gmi_real *from, int64_t from_step, int64_t count, int64_t len)
-{
-#define COPY(n)                                                                                                                                      \
-    case n:                                                                                                                                          \
-        for (int64_t i = 0; i < count; i++) memcpy(to + i * to_step, from + i * from_step, n * sizeof *to);                                          \
-        return;
-    switch (len) { COPY(1) COPY(2) COPY(3) COPY(4) COPY(5) COPY(6) COPY(8) }
-#undef COPY
-    for (int64_t i = 0; i < count; i++) memcpy(to + i * to_step, from + i * from_step, (size_t)len * sizeof *to);
-}
-
 static void zero_columns(gmi_real *to, int64_t to_step, int64_t count, int64_t len)
 {
     for (int64_t i = 0; i < count; i++)
@@ -145,26 +134,27 @@ static void gather(const unit *u, const piece *q, int64_t n, int64_t oh, int64_t
     zero_columns(to, step, lo - w0, q->len);
     if (hi > lo) {
         const gmi_real *from = u->x + ((n * p->h + y) * p->w + lo * p->sw - p->pl + q->kx * p->dw) * p->c + u->c0 + q->c;
-        copy_columns(to + (lo - w0) * step, step, from, p->sw * p->c, hi - lo, q->len);
+        gmi_copy_rows(hi - lo, q->len, from, p->sw * p->c, to + (lo - w0) * step, step);
     }
     zero_columns(to + (hi - w0) * step, step, w1 - hi, q->len);
 }
 
-static void rows_of_x(const gmi_block *blk, int64_t k0, int64_t klen, int64_t i, int32_t m, gmi_tile_args *ta)
+static void prepare_x(const gmi_block *blk, int64_t k0, int64_t klen, const int64_t *first, int32_t count)
 {
     const unit *u = blk->user;
     const gmi_conv_plan *p = u->g.p;
-    piece pieces[GMI_MR_MAX];
-    int32_t count = pieces_of(u, i, m, pieces);
+    piece pieces[GMI_SLOTS_MAX][GMI_MR_MAX];
+    int32_t n[GMI_SLOTS_MAX];
+    for (int32_t g = 0; g < count; g++) n[g] = pieces_of(u, first[g], (int32_t)(first[g + 1] - first[g]), pieces[g]);
     for (int64_t k = k0; k < k0 + klen;) {
         int64_t w0 = k % p->ow, w1 = GMI_MIN(p->ow, w0 + k0 + klen - k), row = k / p->ow;
-        gmi_real *to = blk->a_pack + (k - k0) * m;
-        for (int32_t x = 0; x < count; to += pieces[x].len, x++) gather(u, &pieces[x], row / p->oh, row % p->oh, w0, w1, to, m);
+        for (int32_t g = 0; g < count; g++) {
+            int64_t m = first[g + 1] - first[g];
+            gmi_real *to = gmi_block_slot(blk, g) + (k - k0) * m;
+            for (int32_t x = 0; x < n[g]; to += pieces[g][x].len, x++) gather(u, &pieces[g][x], row / p->oh, row % p->oh, w0, w1, to, m);
+        }
         k += w1 - w0;
     }
-    for (int32_t x = 0; x < m; x++) blk->ptr[x] = blk->a_pack + x;
-    blk->len[0] = klen;
-    ta->segments = 1, ta->a = blk->ptr, ta->len = blk->len, ta->a_cs = m;
 }
 
 static void pack_y(const gmi_block *blk, int64_t k0, int64_t klen, int64_t j0, int64_t j1, gmi_real *out)
@@ -179,11 +169,11 @@ static void unit_init(unit *u, const geometry *g, const gmi_kernels *t, void *sc
     int64_t rows = gmi_ceil_div(g->cg, g->p->priv[PARTS_C]) * g->taps, cols = gmi_ceil_div(gmi_ceil_div(g->og, g->nr), g->p->priv[PARTS_CO]) * g->nr;
     memset(&u->blk, 0, sizeof u->blk);
     u->g = *g;
-    u->blk.t = t, u->blk.k = g->k, u->blk.n = g->og, u->blk.rows = rows_of_x, u->blk.pack = pack_y, u->blk.user = u;
+    u->blk.t = t, u->blk.k = g->k, u->blk.n = g->og, u->blk.prepare = prepare_x, u->blk.rows = gmi_block_prepared, u->blk.pack = pack_y, u->blk.user = u;
     u->blk.mode = g->p->priv[DIRECT] ? GMI_B_DIRECT : GMI_B_LOCAL, u->blk.b_rs = g->p->co;
     u->blk.ptr = u->ptr, u->blk.len = u->len;
     u->blk.a_pack = gmi_align64(scratch);
-    u->blk.b_pack = u->blk.a_pack + GMI_MR_MAX * GMI_KC;
+    u->blk.b_pack = u->blk.a_pack + gmi_block_a_size(t);
     u->blk.slab = u->blk.b_pack + cols * GMI_KC + rows * cols; /* the sums themselves lie before it */
 }
 

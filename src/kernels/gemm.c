@@ -16,7 +16,7 @@ enum { MODE, CUT_BATCH, CUT_ROWS, CUT_COLS, CUT_SLABS, BLOCK_ROWS, BLOCK_COLS, P
 #define FEW_ROWS 8             /* up to here packing costs more than it brings */
 #define PACK_COST 3.0          /* of one group of columns for one term, see gmi_choose_grid */
 #define BLOCK_BYTES (256 * 1024) /* of packed B that stays in the second-level cache */
-#define BLOCK_M 128
+#define BLOCK_M 128          /* rows whose sums stay there too */
 
 /* The problem with batch steps that are rows of one larger product folded into m. */
 typedef struct problem {
@@ -43,23 +43,25 @@ static void choose_grid(gmi_gemm_plan *p, const problem *q, const gmi_kernels *t
     }
 }
 
+/* Columns of a block: a packed piece fits the second-level cache, unless rows of A have to be copied: then they are copied for all columns.
+ * Rows of a block: when B is packed for the block only, all of them; else few enough that the epilogue finds them in the cache. */
 static void choose_blocks(gmi_gemm_plan *p, const problem *q, const gmi_kernels *t)
 {
     int64_t groups = gmi_ceil_div(gmi_ceil_div(q->n, t->nr), p->priv[CUT_COLS]), rows = gmi_ceil_div(q->m, p->priv[CUT_ROWS]);
-    int64_t per = GMI_MAX(1, BLOCK_BYTES / (t->nr * (int64_t)sizeof(gmi_real) * GMI_MAX(1, GMI_MIN(q->k, GMI_KC))));
-    int64_t blocks = gmi_ceil_div(groups, per);
-    p->priv[BLOCK_COLS] = gmi_ceil_div(groups, GMI_MAX(1, blocks)) * t->nr;
-    blocks = gmi_ceil_div(rows, BLOCK_M);
-    p->priv[BLOCK_ROWS] = GMI_MAX(1, gmi_ceil_div(rows, GMI_MAX(1, blocks)));
+    int64_t bytes = p->a_cs == 1 ? BLOCK_BYTES : 8 * BLOCK_BYTES;
+    int64_t per = GMI_MAX(1, bytes / (t->nr * (int64_t)sizeof(gmi_real) * GMI_MAX(1, GMI_MIN(q->k, GMI_KC))));
+    if (p->priv[MODE] == GMI_B_LOCAL && q->m <= t->mr) per = 1; /* a piece serves once: it need not leave the first cache */
+    p->priv[BLOCK_COLS] = gmi_ceil_div(groups, GMI_MAX(1, gmi_ceil_div(groups, per))) * t->nr;
+    p->priv[BLOCK_ROWS] = GMI_MAX(1, p->priv[MODE] == GMI_B_LOCAL ? rows : gmi_ceil_div(rows, GMI_MAX(1, gmi_ceil_div(rows, BLOCK_M))));
 }
 
 static int sizes(gmi_gemm_plan *p, const problem *q, const gmi_kernels *t)
 {
     int64_t width = p->priv[BLOCK_COLS], rows = p->priv[BLOCK_ROWS], mode = p->priv[MODE], area;
     uint64_t thread = 64, shared = 0;
-    if (gmi_add_bytes(&thread, GMI_MR_MAX * GMI_KC, sizeof(gmi_real))) return -1;
+    if (p->a_cs != 1 && gmi_add_bytes(&thread, gmi_block_a_size(t), sizeof(gmi_real))) return -1;
     if (mode == GMI_B_LOCAL || mode == GMI_B_DIRECT)
-        if (gmi_add_bytes(&thread, (mode == GMI_B_LOCAL ? width : t->nr) * GMI_KC, sizeof(gmi_real))) return -1;
+        if (gmi_add_bytes(&thread, (mode == GMI_B_LOCAL ? width : t->nr) * GMI_MIN(q->k, GMI_KC), sizeof(gmi_real))) return -1;
     if (q->k > GMI_SLAB_TERMS && gmi_add_bytes(&thread, rows * width, sizeof(gmi_real))) return -1;
     if (mode == GMI_B_READY || mode == GMI_B_FILL)
         if (gmi_mul_i64(gmi_ceil_div(q->n, t->nr) * t->nr, q->k, &area) || gmi_add_bytes(&shared, area, sizeof(gmi_real))) return -1;
@@ -73,16 +75,17 @@ static int sizes(gmi_gemm_plan *p, const problem *q, const gmi_kernels *t)
 int gmi_gemm_plan_init(gmi_gemm_plan *p, const gmi_kernels *t, int32_t max_tasks)
 {
     int64_t area, rows;
-    int32_t once;
+    int32_t private_b, shares;
     problem q;
     if (p->batch < 0 || p->m < 0 || p->n < 0 || p->k < 0 || p->n > INT64_MAX / 2 - t->nr || p->k > INT64_MAX / 2) return -1;
     if (gmi_mul_i64(p->batch, p->m, &rows) || gmi_mul_i64(rows, p->n, &area)) return -1;
     q = fold(p);
     if (q.n > INT32_MAX - t->nr) return -1;
-    once = (q.batch > 1 && p->b_bs != 0) || (!p->keep_b && q.m <= FEW_ROWS);
-    p->priv[MODE] = !once ? GMI_B_FILL : p->b_cs == 1 && q.m <= FEW_ROWS ? GMI_B_DIRECT : GMI_B_LOCAL;
+    private_b = q.batch > 1 && p->b_bs != 0;
+    p->priv[MODE] = p->b_cs == 1 && q.m <= FEW_ROWS && (private_b || !p->keep_b) ? GMI_B_DIRECT : GMI_B_FILL;
     choose_grid(p, &q, t, gmi_worth_tasks((double)area * (double)q.k, max_tasks), p->priv[MODE] == GMI_B_DIRECT ? 0 : PACK_COST);
-    if (p->priv[MODE] == GMI_B_FILL && (p->priv[CUT_ROWS] > 1 || p->priv[CUT_BATCH] > 1)) p->priv[MODE] = GMI_B_READY;
+    shares = p->priv[CUT_ROWS] > 1 || (p->priv[CUT_BATCH] > 1 && !private_b);
+    if (p->priv[MODE] == GMI_B_FILL) p->priv[MODE] = private_b || !(p->keep_b || shares) ? GMI_B_LOCAL : shares ? GMI_B_READY : GMI_B_FILL;
     choose_blocks(p, &q, t);
     p->priv[PACK_PHASE] = p->priv[MODE] == GMI_B_READY;
     p->tasks = (int32_t)(p->priv[CUT_BATCH] * p->priv[CUT_ROWS] * p->priv[CUT_COLS] * p->priv[CUT_SLABS]);
@@ -103,25 +106,32 @@ typedef struct run {
     int64_t len[1];
 } run;
 
-/* Rows of A: in place when the terms of a row are contiguous, else copied to one row of m elements a term. */
-static void rows_of_a(const gmi_block *blk, int64_t k0, int64_t klen, int64_t i, int32_t m, gmi_tile_args *ta)
+/* Rows of A in place: the terms of a row are contiguous. */
+static void rows_in_place(const gmi_block *blk, int64_t k0, int64_t klen, int64_t i, int32_t m, int32_t slot, gmi_tile_args *ta)
+{
+    const run *r = blk->user;
+    const gmi_real *a = r->a + i * r->p->a_rs + k0;
+    (void)slot;
+    for (int32_t x = 0; x < m; x++) blk->ptr[x] = a + x * r->p->a_rs;
+    blk->len[0] = klen;
+    ta->segments = 1, ta->a = blk->ptr, ta->len = blk->len, ta->a_cs = 1;
+}
+
+/* Rows of A with any strides. A few terms at a time over all groups: each line of a transposed A is then read once. */
+static void prepare_rows(const gmi_block *blk, int64_t k0, int64_t klen, const int64_t *first, int32_t count)
 {
     const run *r = blk->user;
     int64_t rs = r->p->a_rs, cs = r->p->a_cs;
-    const gmi_real *a = r->a + i * rs + k0 * cs;
-    ta->segments = 1, ta->a = blk->ptr, ta->len = blk->len, ta->a_cs = 1;
-    blk->len[0] = klen;
-    if (cs == 1) {
-        for (int32_t x = 0; x < m; x++) blk->ptr[x] = a + x * rs;
-        return;
-    }
-    for (int32_t x = 0; x < m; x++) blk->ptr[x] = blk->a_pack + x;
-    ta->a_cs = m;
-    if (rs == 1)
-        for (int64_t t = 0; t < klen; t++) memcpy(blk->a_pack + t * m, a + t * cs, (size_t)m * sizeof *a);
-    else
-        for (int64_t t = 0; t < klen; t++)
-            for (int32_t x = 0; x < m; x++) blk->a_pack[t * m + x] = a[t * cs + x * rs];
+    for (int64_t t = 0; t < klen; t += 4)
+        for (int32_t g = 0; g < count; g++) {
+            int64_t m = first[g + 1] - first[g], n = GMI_MIN(4, klen - t);
+            const gmi_real *a = r->a + first[g] * rs + (k0 + t) * cs;
+            gmi_real *to = gmi_block_slot(blk, g) + t * m;
+            if (rs == 1)
+                gmi_copy_rows(n, m, a, cs, to, m);
+            else
+                for (int64_t i = 0; i < n * m; i++) to[i] = a[i / m * cs + i % m * rs];
+        }
 }
 
 static void pack_of_b(const gmi_block *blk, int64_t k0, int64_t klen, int64_t j0, int64_t j1, gmi_real *out)
@@ -135,11 +145,12 @@ static void run_init(run *r, const gmi_gemm_plan *p, const gmi_kernels *t, const
     int64_t mode = p->priv[MODE], width = p->priv[BLOCK_COLS];
     gmi_real *s = gmi_align64(scratch), *shared = p->shared_bytes ? gmi_align64(io->shared) : NULL;
     r->p = p, r->io = io, r->q = fold(p), r->a = io->a, r->b = io->b, r->c = io->c, r->task = task;
-    r->blk.t = t, r->blk.k = r->q.k, r->blk.n = r->q.n, r->blk.rows = rows_of_a, r->blk.pack = pack_of_b, r->blk.user = r;
+    r->blk.t = t, r->blk.k = r->q.k, r->blk.n = r->q.n, r->blk.pack = pack_of_b, r->blk.user = r;
     r->blk.mode = (gmi_block_mode)mode, r->blk.packed = shared, r->blk.b = io->b, r->blk.b_rs = p->b_rs, r->blk.ptr = r->ptr, r->blk.len = r->len;
+    r->blk.prepare = p->a_cs == 1 ? NULL : prepare_rows, r->blk.rows = p->a_cs == 1 ? rows_in_place : gmi_block_prepared;
     r->blk.a_pack = s;
-    r->blk.b_pack = s + GMI_MR_MAX * GMI_KC;
-    r->blk.slab = r->blk.b_pack + (mode == GMI_B_LOCAL ? width * GMI_KC : mode == GMI_B_DIRECT ? t->nr * GMI_KC : 0);
+    r->blk.b_pack = s + (p->a_cs == 1 ? 0 : gmi_block_a_size(t));
+    r->blk.slab = r->blk.b_pack + (mode == GMI_B_LOCAL ? width : mode == GMI_B_DIRECT ? t->nr : 0) * GMI_MIN(r->q.k, GMI_KC);
     r->partial = shared + (mode == GMI_B_READY || mode == GMI_B_FILL ? gmi_ceil_div(r->q.n, t->nr) * t->nr * r->q.k : 0);
 }
 

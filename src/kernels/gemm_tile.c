@@ -34,6 +34,8 @@
 #define VECS(X, r) X(r, 0) X(r, 1) X(r, 2) X(r, 3)
 #endif
 #define VEC1(X, r) X(r, 0)
+#define VEC4(X, r) X(r, 0) X(r, 1) X(r, 2) X(r, 3)
+#define VEC8(X, r) VEC4(X, r) X(r, 4) X(r, 5) X(r, 6) X(r, 7)
 #define ROWS1(X, V) X(0, V)
 #define ROWS2(X, V) ROWS1(X, V) X(1, V)
 #define ROWS3(X, V) ROWS2(X, V) X(2, V)
@@ -45,38 +47,51 @@
 #define ROWS12(X, V) ROWS10(X, V) X(10, V) X(11, V)
 #define ROWS14(X, V) ROWS12(X, V) X(12, V) X(13, V)
 
+/* sums, rows of A, a row of B over one or more groups of nr columns, one term */
 #define SUM(r, v) vf s##r##_##v = vf_zero();
 #define ROW_SUMS(r, V) V(SUM, r)
 #define ROW_POINTER(r, V) const gmi_real *a##r = a[(r) < m ? (r) : 0];
-#define LOAD_B(r, v) const vf b##v = vf_load(b + (v) * GMI_W);
+#define LOAD_B(r, v) const vf b##v = vf_load(b + (v) / NV * b_ps + (v) % NV * GMI_W);
 #define FMA(r, v) s##r##_##v = vf_fma(x, b##v, s##r##_##v);
 #define ROW_FMA(r, V)                                                                                                                                \
     {                                                                                                                                                \
         const vf x = vf_set1(a##r[at]);                                                                                                              \
         V(FMA, r)                                                                                                                                    \
     }
-#define KEEP(r, v) store(c + (v) * GMI_W, s##r##_##v, n - (v) * GMI_W, accumulate);
-#define ROW_STORE(r, V)                                                                                                                              \
+/* storing: whole rows go to C, others to `spill` */
+#define C_POINTER(r, V) gmi_real *c##r = whole && (r) < m ? row_of_c(ta, r) + j : spill + (r) * width;
+#define ADD(r, v) s##r##_##v = vf_add(vf_load(c##r + (v) * GMI_W), s##r##_##v);
+#define ROW_ADD(r, V)                                                                                                                                \
     if ((r) < m) {                                                                                                                                   \
-        gmi_real *c = (ta->c_rows ? ta->c_rows[r] : ta->c + (r) * ta->ldc) + j;                                                                      \
-        V(KEEP, r)                                                                                                                                   \
+        V(ADD, r)                                                                                                                                    \
     }
+#define STORE(r, v) vf_store(c##r + (v) * GMI_W, s##r##_##v);
+#define ROW_STORE(r, V) V(STORE, r)
 
-GMI_INLINE void store(gmi_real *c, vf sum, int64_t n, int32_t accumulate)
+static gmi_real *row_of_c(const gmi_tile_args *ta, int32_t r)
 {
-    if (n >= GMI_W)
-        vf_store(c, accumulate ? vf_add(vf_load(c), sum) : sum);
-    else
-        vf_store_n(c, accumulate ? vf_add(vf_load_n(c, n), sum) : sum, n);
+    return ta->c_rows ? ta->c_rows[r] : ta->c + r * ta->ldc;
 }
 
-/* One tile of ROWS rows (those from m on repeat row 0 and are not stored) and columns [j, j + n), n <= the width of V. */
-#define DEFINE_TILE(name, ROWS, V)                                                                                                                   \
-    static void name(const gmi_tile_args *ta, const gmi_real *b, int64_t b_rs, int64_t j, int64_t n)                                                 \
+/* n columns from j on, out of sums that do not fill their vectors. */
+static void store_part(const gmi_tile_args *ta, const gmi_real *sums, int64_t width, int64_t j, int64_t n)
+{
+    for (int32_t r = 0; r < ta->m; r++) {
+        gmi_real *c = row_of_c(ta, r) + j;
+        for (int64_t x = 0; x < n; x++) c[x] = ta->accumulate ? c[x] + sums[r * width + x] : sums[r * width + x];
+    }
+}
+
+/* One tile of ROWS rows (those from m on repeat row 0 and are not stored) and columns [j, j + n), n <= the COUNT vectors of V. */
+#define DEFINE_TILE(name, ROWS, V, ROW_COUNT, COUNT)                                                                                                 \
+    static void name(const gmi_tile_args *ta, const gmi_real *b, int64_t j, int64_t n)                                                               \
     {                                                                                                                                                \
-        const int64_t a_cs = ta->a_cs;                                                                                                               \
-        const int32_t m = ta->m, accumulate = ta->accumulate;                                                                                        \
+        enum { width = (COUNT) * GMI_W };                                                                                                            \
+        gmi_real spill[(ROW_COUNT) * width];                                                                                                         \
+        const int64_t a_cs = ta->a_cs, b_ps = ta->b_ps, b_rs = ta->b_rs ? ta->b_rs : NR;                                                             \
+        const int32_t m = ta->m, whole = n >= width;                                                                                                 \
         ROWS(ROW_SUMS, V)                                                                                                                            \
+        (void)b_ps;                                                                                                                                  \
         for (int64_t s = 0; s < ta->segments; s++) {                                                                                                 \
             const gmi_real *const *a = ta->a + s * GMI_MR_MAX;                                                                                       \
             const int64_t end = ta->len[s] * a_cs;                                                                                                   \
@@ -87,13 +102,20 @@ GMI_INLINE void store(gmi_real *c, vf sum, int64_t n, int32_t accumulate)
                 ROWS(ROW_FMA, V)                                                                                                                     \
             }                                                                                                                                        \
         }                                                                                                                                            \
-        ROWS(ROW_STORE, V)                                                                                                                           \
+        {                                                                                                                                            \
+            ROWS(C_POINTER, V)                                                                                                                       \
+            if (whole && ta->accumulate) {                                                                                                           \
+                ROWS(ROW_ADD, V)                                                                                                                     \
+            }                                                                                                                                        \
+            ROWS(ROW_STORE, V)                                                                                                                       \
+            if (!whole) store_part(ta, spill, width, j, n);                                                                                          \
+        }                                                                                                                                            \
     }
 
-typedef void tile_part(const gmi_tile_args *ta, const gmi_real *b, int64_t b_rs, int64_t j, int64_t n);
+typedef void tile_part(const gmi_tile_args *ta, const gmi_real *b, int64_t j, int64_t n);
 #define DEFINE_BOTH(m)                                                                                                                               \
-    DEFINE_TILE(wide##m, ROWS##m, VECS)                                                                                                              \
-    DEFINE_TILE(narrow##m, ROWS##m, VEC1)
+    DEFINE_TILE(wide##m, ROWS##m, VECS, m, NV)                                                                                                       \
+    DEFINE_TILE(narrow##m, ROWS##m, VEC1, m, 1)
 #define PAIR(m)                                                                                                                                      \
     {                                                                                                                                                \
         narrow##m, wide##m                                                                                                                           \
@@ -105,6 +127,9 @@ DEFINE_BOTH(4)
 #if MR > 4
 DEFINE_BOTH(5)
 DEFINE_BOTH(6)
+/* One or two rows leave the fma units waiting for their own results: several groups of columns at once keep them busy. */
+DEFINE_TILE(groups1, ROWS1, VEC8, 1, 8)
+DEFINE_TILE(groups2, ROWS2, VEC4, 2, 4)
 #endif
 #if MR > 6
 DEFINE_BOTH(8)
@@ -128,18 +153,25 @@ static tile_part *const parts[MR + 1][2] = {PAIR(1), PAIR(1), PAIR(2), PAIR(3), 
 
 static void tile(const gmi_tile_args *ta)
 {
-    tile_part *const *f = parts[ta->m];
-    int64_t b_rs = ta->b_rs ? ta->b_rs : NR;
-    for (int64_t j = 0; j < ta->n; j += NR) {
-        int64_t n = ta->n - j < NR ? ta->n - j : NR;
-        f[n > GMI_W](ta, ta->b + (ta->b_seg ? 0 : j / NR * ta->b_ps), b_rs, j, n);
+    for (int64_t j = 0; j < ta->n;) {
+        int64_t n = ta->n - j, width = NR;
+        tile_part *f = parts[ta->m][n > GMI_W];
+#if MR > 4
+        if (ta->m == 1 && n > 3 * NR) f = groups1, width = 4 * NR;
+        if (ta->m == 2 && n > NR) f = groups2, width = 2 * NR;
+#endif
+        f(ta, ta->b_seg ? NULL : ta->b + j / NR * ta->b_ps, j, n < width ? n : width);
+        j += width;
     }
 }
 
 static void transpose(int64_t rows, int64_t cols, const gmi_real *x, int64_t ldx, gmi_real *out, int64_t ldo)
 {
+    int64_t r = rows / GMI_T * GMI_T, c = cols / GMI_T * GMI_T;
+    for (int64_t j = 0; j < c; j += GMI_T)
+        for (int64_t i = 0; i < r; i += GMI_T) gmi_transpose_block(x + i * ldx + j, ldx, out + j * ldo + i, ldo);
     for (int64_t j = 0; j < cols; j++)
-        for (int64_t i = 0; i < rows; i++) out[j * ldo + i] = x[i * ldx + j];
+        for (int64_t i = j < c ? r : 0; i < rows; i++) out[j * ldo + i] = x[i * ldx + j];
 }
 
 gmi_kernels_fill_fn GMI_FILL(gemm_tile);

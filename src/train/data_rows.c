@@ -259,7 +259,7 @@ static gm_status check_read(gm_dataset *d, int64_t first, const gm_tensor *x, co
         return gmi_fail(c, GM_E_DTYPE, "x is %s: %s (the data's) or f32 is needed", gm_dtype_name(x->dtype), gm_dtype_name(d->spec.dtype));
     if (x->readonly || (cond && cond->readonly)) return gmi_fail(c, GM_E_READONLY, "%s is read-only memory", x->readonly ? "x" : "cond");
     if (first < 0 || (d->count >= 0 && (first > d->count || n > d->count - first)) || first > INT64_MAX - n)
-        return gmi_fail_at(c, GM_E_RANGE, first, "rows %i to %i are asked for, the dataset has %i", first, first + n - 1, d->count);
+        return gmi_fail_at(c, GM_E_RANGE, first, "%i rows from row %i on are asked for, the dataset has %i", n, first, d->count);
     if (!cond) return GM_OK;
     if (!cond_bytes(&d->spec)) return gmi_fail(c, GM_E_INVALID, "cond is given, the data has no labels or conditions");
     if (d->spec.classes && (cond->rank != 1 || cond->dims[0] != n || cond->dtype != GM_I32))

@@ -232,8 +232,7 @@ static void csv_titles(gmi_buf *b)
 
 static void csv_text(gmi_buf *b, const char *s)
 {
-    s = s ? s : "";
-    gmi_csv_add_text(b, s, strlen(s));
+    if (s && *s) gmi_csv_add_text(b, s, strlen(s));
     gmi_buf_text(b, ",");
 }
 

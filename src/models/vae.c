@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* vae.c: a VAE's options, its creation from them, its programs by batch size, its memory.
+/* vae.c: a VAE's options, its creation from them, its programs by batch size.
  *
  * Creation runs in two parts, so that a file can come between: gmi_vae_make resolves options, spec and networks, gmi_vae_weights lays out what the training
  * graph names. Shapes that do not fit appear there, before anything large is allocated. */
@@ -183,7 +183,7 @@ gm_status gmi_vae_make(gm_context *c, const gm_spec *x, const gm_vae_options *o,
 }
 
 /* Batch statistics need two rows to exist at all. */
-static gm_status training_graph(gm_vae *v, gm_graph **g)
+gm_status gmi_vae_training_graph(gm_vae *v, gm_graph **g)
 {
     gmi_prog_key key = {GMI_VAE_TRAIN, 0, 2};
     gm_node out[GMI_PROG_OUT];
@@ -193,25 +193,42 @@ static gm_status training_graph(gm_vae *v, gm_graph **g)
     return s ? s : gm_graph_status(*g);
 }
 
-gm_status gmi_vae_weights(gm_vae *v, int train)
+static gm_status layout_average(gm_vae *v, const gm_graph *g)
+{
+    gmi_core *m = &v->m;
+    gm_status s = m->ema_half_life > 0 && !m->average ? gmi_params_layout(m->ctx, g, 0, &m->average) : GM_OK;
+    if (!s) gmi_core_average_reset(m);
+    return s;
+}
+
+gm_status gmi_vae_layout(gm_vae *v, const gm_graph *g, int train)
+{
+    gm_status s = gmi_params_layout(v->m.ctx, g, train, &v->m.weights);
+    return !s && train ? layout_average(v, g) : s;
+}
+
+static gm_status initial_weights(gm_vae *v)
 {
     gm_graph *g = NULL;
-    gmi_core *m = &v->m;
-    gm_status s = training_graph(v, &g);
-    if (!s) s = gmi_params_layout(m->ctx, g, train, &m->weights);
-    if (!s && train) s = gmi_params_init(m->weights, m->seed);
-    if (!s && train && m->ema_half_life > 0) {
-        s = gmi_params_layout(m->ctx, g, 0, &m->average);
-        if (!s) gmi_core_average_reset(m);
-    }
+    gm_status s = gmi_vae_training_graph(v, &g);
+    if (!s) s = gmi_vae_layout(v, g, 1);
+    if (!s) s = gmi_params_init(v->m.weights, v->m.seed);
+    if (!s) gmi_core_average_reset(&v->m);
     gm_graph_destroy(g);
     return s;
 }
 
 gm_status gmi_vae_optimizer_ready(gm_vae *v)
 {
-    gm_status s = gmi_core_train_ready(&v->m, 0);
-    if (!s && !v->m.optimizer[0]) s = gm_optimizer_create(v->m.weights, v->o.optimizer, &v->m.optimizer[0]);
+    gmi_core *m = &v->m;
+    gm_status s = gmi_core_train_ready(m, 0);
+    if (!s && !m->optimizer[0]) s = gm_optimizer_create(m->weights, v->o.optimizer, &m->optimizer[0]);
+    if (!s && m->ema_half_life > 0 && !m->average) { /* loaded for inference, trained now */
+        gm_graph *g = NULL;
+        s = gmi_vae_training_graph(v, &g);
+        if (!s) s = layout_average(v, g);
+        gm_graph_destroy(g);
+    }
     return s;
 }
 
@@ -222,7 +239,7 @@ gm_status gm_vae_create(gm_context *c, const gm_spec *x, const gm_vae_options *o
     if (!c || !out) return GM_E_INVALID;
     gmi_enter(c, "vae_create");
     gm_status s = x ? gmi_vae_make(c, x, o, 0, &v) : gmi_fail(c, GM_E_INVALID, "the spec is NULL: gm_dataset_spec gives one");
-    if (!s) s = gmi_vae_weights(v, 1);
+    if (!s) s = initial_weights(v);
     if (!s) s = gmi_vae_optimizer_ready(v);
     if (s)
         gmi_vae_release(v);
@@ -288,31 +305,4 @@ void gmi_vae_feed_cond(gm_vae *v, gmi_prog *p, const gm_tensor *cond, int64_t r0
     if (!to || !v->plan.conditional) return;
     memset(to, 0, (size_t)(p->key.rows * gmi_core_cond_elems(&v->m)) * sizeof *to);
     gmi_core_load_cond(&v->m, cond, r0, n, to);
-}
-
-/* ---- memory ---- */
-
-static const int32_t infer_kinds[] = {GMI_VAE_ENCODE, GMI_VAE_DECODE, GMI_VAE_DRAW, GMI_VAE_PRIOR};
-
-static gm_status reserve(gm_vae *v, int64_t batch)
-{
-    gm_status s = gmi_core_enter(&v->m, 0);
-    gmi_prog *p;
-    if (s) return s;
-    if (batch < 1) return gmi_fail(v->m.ctx, GM_E_RANGE, "batch is %i; give at least 1", batch);
-    s = gmi_vae_optimizer_ready(v);
-    if (!s) s = gmi_vae_prog(v, GMI_VAE_TRAIN, 0, batch, &p);
-    for (int32_t i = 0; !s && i < (int32_t)GMI_COUNT(infer_kinds); i++) {
-        s = gmi_vae_prog(v, infer_kinds[i], 0, GMI_MIN(batch, GMI_INFER_ROWS), &p);
-        if (!s && batch > 1) s = gmi_vae_prog(v, infer_kinds[i], 0, 1, &p);
-    }
-    if (!s) v->m.reserved = batch;
-    return s;
-}
-
-gm_status gm_vae_reserve(gm_vae *v, int64_t batch)
-{
-    if (!v) return GM_E_INVALID;
-    gmi_enter(v->m.ctx, "vae_reserve");
-    return gmi_leave(v->m.ctx, reserve(v, batch));
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* vae.h: the inside of gm_vae, for vae*.c: options resolved, networks, graphs, programs.
  *
- *   vae.c            options, create, destroy, reserve, memory          vae_step.c   one step
+ *   vae.c            options, create, destroy                           vae_step.c   one step
+ *   vae_memory.c     memory asked, reserved, refused                    vae_fit.c    what fit asks
  *   vae_graph.c      networks and programs as graphs                    vae_infer.c  encode, decode, reconstruct, sample
  *   vae_objective.c  likelihoods, ELBO, IWAE                            vae_eval.c   evaluate, importance-sampled log-likelihood
- *   vae_fit.c        what fit asks                                      vae_io.c     model file and checkpoint */
+ *   vae_io.c         model file and checkpoint */
 #ifndef GMI_MODELS_VAE_H
 #define GMI_MODELS_VAE_H
 #include "genrep/vae.h"
@@ -65,9 +66,11 @@ gm_status gmi_vae_build(void *self, gm_graph *g, const gmi_prog_key *key, gm_nod
 
 /* ---- vae.c ---- */
 gm_status gmi_vae_make(gm_context *c, const gm_spec *x, const gm_vae_options *o, int from_file, gm_vae **out); /* without parameters */
-gm_status gmi_vae_weights(gm_vae *v, int train); /* parameters, initialised when train */
+gm_status gmi_vae_training_graph(gm_vae *v, gm_graph **g);               /* the caller destroys *g, also after a failure */
+gm_status gmi_vae_layout(gm_vae *v, const gm_graph *g, int train);        /* arenas, zero; train: gradients and the average too */
 void gmi_vae_retain(gm_vae *v);
 void gmi_vae_release(gm_vae *v);
+/* Gradients, moments, average: there from the first training on. */
 gm_status gmi_vae_optimizer_ready(gm_vae *v);
 /* The program of a kind for `rows` examples with the weights that this kind uses. */
 gm_status gmi_vae_prog(gm_vae *v, int32_t kind, int32_t draws, int64_t rows, gmi_prog **p);
@@ -76,6 +79,10 @@ gm_status gmi_vae_feed_x(gm_vae *v, gmi_prog *p, const gm_tensor *x, int64_t r0,
 void gmi_vae_feed_cond(gm_vae *v, gmi_prog *p, const gm_tensor *cond, int64_t r0, int64_t n);
 gm_status gmi_vae_indices(gm_vae *v, gmi_prog *p, const gmi_real *x, int64_t n, int64_t first); /* categorical: values to i32 */
 gm_status gmi_vae_check_cond(const gm_vae *v, const gm_tensor *cond, int64_t n);
+
+/* ---- vae_memory.c ---- */
+/* GM_E_BUDGET with need, limit and the largest batch that fits, when the programs of a batch would exceed the context's limit. */
+gm_status gmi_vae_budget(gm_vae *v, int64_t batch, int inference);
 
 /* ---- vae_eval.c ---- */
 gm_status gmi_vae_evaluate(gm_vae *v, gm_dataset *d, int32_t samples, gmi_tick_fn tick, void *user, gm_record *r, GM_OPT double *criterion);

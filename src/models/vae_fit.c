@@ -117,7 +117,8 @@ static gm_status fit_begin(void *self, gm_dataset *d, const gm_fit_options *o)
 static gm_status fit_reserve(void *self, gm_dataset *d, int64_t n)
 {
     gmi_prog *p;
-    gm_status s = gmi_vae_prog(self, GMI_VAE_TRAIN, 0, n, &p);
+    gm_status s = gmi_vae_budget(self, n, 0);
+    if (!s) s = gmi_vae_prog(self, GMI_VAE_TRAIN, 0, n, &p);
     return s ? s : gmi_dataset_reserve(d, n);
 }
 

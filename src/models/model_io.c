@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: MIT */
+/* model_io.c: model files and checkpoints of any family. See model_io.h for what is in them.
+ *
+ * A file is read in an order that takes no memory on the word of a number: header, metadata, the graph that the options describe (symbolic), the comparison of
+ * its parameters with the tensors that are there (whose sizes the format has checked against the file's), and only then arenas and data. */
+#include "models/model_io.h"
+#include "base/build_info.h"
+#include "format/bytes.h"
+#include "train/optim.h"
+
+/* ---- metadata ---- */
+
+#define SPEC_FIELDS 10
+
+static void spec_fields(gm_spec *x, int64_t *rank, double *scale, double *shift, gmi_field f[SPEC_FIELDS])
+{
+    const gmi_field table[SPEC_FIELDS] = {
+        {"dtype", GMI_FIELD_I32, &x->dtype, 0, NULL},      {"scaling", GMI_FIELD_I32, &x->scaling, 0, NULL},   {"lo", GMI_FIELD_REAL, &x->lo, 0, NULL},
+        {"hi", GMI_FIELD_REAL, &x->hi, 0, NULL},           {"dims", GMI_FIELD_INTS, x->dims, 6, rank},         {"classes", GMI_FIELD_INT, &x->classes, 0, NULL},
+        {"cond_dim", GMI_FIELD_INT, &x->cond_dim, 0, NULL}, {"columns", GMI_FIELD_TEXT, &x->columns, 0, NULL}, {"scale", GMI_FIELD_REAL, scale, 0, NULL},
+        {"shift", GMI_FIELD_REAL, shift, 0, NULL}};
+    memcpy(f, table, sizeof table);
+}
+
+#define TRAIN_FIELDS 14
+
+static void train_fields(gmi_core *m, int64_t *n_kl, int64_t *shadow, gmi_field f[TRAIN_FIELDS])
+{
+    gmi_fit_state *s = &m->fit;
+    const gmi_field table[TRAIN_FIELDS] = {{"step", GMI_FIELD_INT, &s->step, 0, NULL},
+                                           {"examples", GMI_FIELD_INT, &s->examples, 0, NULL},
+                                           {"rejected", GMI_FIELD_INT, &s->rejected, 0, NULL},
+                                           {"rows", GMI_FIELD_INT, &s->rows, 0, NULL},
+                                           {"sums", GMI_FIELD_REALS, s->sums, GMI_FIT_COUNT, NULL},
+                                           {"kl", GMI_FIELD_REALS, s->kl, s->n_kl, n_kl},
+                                           {"bad", GMI_FIELD_INT, &s->bad, 0, NULL},
+                                           {"best_epoch", GMI_FIELD_INT, &s->best_epoch, 0, NULL},
+                                           {"best", GMI_FIELD_REAL, &s->best, 0, NULL},
+                                           {"lowest", GMI_FIELD_REAL, &s->lowest, 0, NULL},
+                                           {"collapse_told", GMI_FIELD_I32, &s->collapse_told, 0, NULL},
+                                           {"diverged_told", GMI_FIELD_I32, &s->diverged_told, 0, NULL},
+                                           {"scaler_fitted", GMI_FIELD_I32, &m->scaler_fitted, 0, NULL},
+                                           {"shadow", GMI_FIELD_INT, shadow, 0, NULL}};
+    memcpy(f, table, sizeof table);
+}
+
+/* ---- the tensors of a file ---- */
+
+/* A second copy of all of w's arrays, at base: values, then states. */
+static gm_status add_copy(gmi_named_set *s, const char *prefix, const gm_params *w, gmi_real *value, gmi_real *state)
+{
+    gm_status st = GM_OK;
+    for (int32_t i = 0; !st && i < w->n_params; i++) st = gmi_named_add(s, prefix, &w->params[i], value + w->params[i].offset);
+    for (int32_t i = 0; !st && i < w->n_states; i++) st = gmi_named_add(s, prefix, &w->states[i], state + w->states[i].offset);
+    return st;
+}
+
+static gm_status add_training(gmi_core *m, gmi_named_set *s)
+{
+    const gm_params *w = m->weights;
+    gm_status st = GM_OK;
+    gmi_real *at = m->shadow;
+    char prefix[32];
+    if (m->average) st = add_copy(s, "train.weights.", w, w->value, w->state);
+    if (!st && m->shadow_is != GMI_SHADOW_NONE) st = add_copy(s, "train.shadow.", w, at, at + w->param_elems);
+    if (!st && m->shadow_is != GMI_SHADOW_NONE && m->average) {
+        at += w->param_elems + w->state_elems;
+        st = add_copy(s, "train.shadow_average.", w, at, at + w->param_elems);
+    }
+    for (int32_t i = 0; !st && i < GMI_CORE_OPTIMIZERS; i++) {
+        gmi_format(prefix, sizeof prefix, "train.optimizer%d.", i);
+        if (m->optimizer[i]) st = gmi_optimizer_named(m->optimizer[i], prefix, s);
+    }
+    return st;
+}
+
+static gm_status collect(gmi_core *m, int checkpoint, gmi_named_set *s)
+{
+    gm_status st;
+    gmi_named_init(s, m->ctx);
+    st = gmi_named_add_params(s, gmi_core_shown(m));
+    return !st && checkpoint ? add_training(m, s) : st;
+}
+
+/* ---- writing ---- */
+
+typedef struct text_set { /* metadata with its own memory */
+    gmi_st_text t[8];
+    gmi_buf b[8];
+    char key[8][32];
+    int32_t n;
+} text_set;
+
+static gmi_buf *add_text(text_set *s, gm_context *c, const char *key)
+{
+    gmi_buf *b = &s->b[s->n];
+    gmi_buf_init(b, c);
+    gmi_format(s->key[s->n++], sizeof s->key[0], "%s", key);
+    return b;
+}
+
+static gm_status metadata(gmi_core *m, const char *options, int checkpoint, text_set *s)
+{
+    gm_context *c = m->ctx;
+    gmi_field f[SPEC_FIELDS], g[TRAIN_FIELDS];
+    gm_spec x = m->spec;
+    int64_t rank = x.rank, shadow = m->shadow_is, n_kl = m->fit.n_kl;
+    double one = m->scaler.n == 1 ? m->scaler.scale[0] : 1, shift = m->scaler.n == 1 ? m->scaler.shift[0] : 0;
+    char key[32];
+    gm_status st = GM_OK;
+    if (!x.columns) x.columns = "";
+    spec_fields(&x, &rank, &one, &shift, f);
+    gmi_buf_format(add_text(s, c, "genrep.format"), "%d", (int32_t)GMI_FILE_FORMAT);
+    gmi_buf_text(add_text(s, c, "genrep.family"), m->family);
+    gmi_buf_format(add_text(s, c, "genrep.profile"), "%d", (int32_t)GMI_NUMERIC_PROFILE);
+    gmi_buf_text(add_text(s, c, "genrep.options"), options);
+    gmi_fields_write(add_text(s, c, "genrep.spec"), f, SPEC_FIELDS);
+    if (!checkpoint) return GM_OK;
+    train_fields(m, &n_kl, &shadow, g);
+    gmi_fields_write(add_text(s, c, "genrep.train"), g, TRAIN_FIELDS);
+    for (int32_t i = 0; !st && i < GMI_CORE_OPTIMIZERS; i++) {
+        gmi_format(key, sizeof key, "genrep.optimizer%d", i);
+        if (m->optimizer[i]) st = gmi_optimizer_state_text(m->optimizer[i], add_text(s, c, key));
+    }
+    return st;
+}
+
+static gmi_st_tensor tensor_of(const char *name, int32_t dtype, int32_t rank, const int64_t *dims, const void *data)
+{
+    gmi_st_tensor t;
+    t.name = name;
+    t.dtype = dtype;
+    t.rank = rank;
+    t.dims = dims;
+    t.data = data;
+    return t;
+}
+
+static gm_status write_file(gmi_core *m, const gmi_named_set *s, text_set *meta, gm_writer *w)
+{
+    gmi_st_tensor *t = gmi_alloc_n(m->ctx, (int64_t)s->n + 2, sizeof *t);
+    int64_t n = 0;
+    gmi_out o;
+    if (!t) return GM_E_NOMEM;
+    for (; n < s->n; n++)
+        t[n] = tensor_of(s->p[n].name, gmi_st_dtype_of(GMI_DTYPE_REAL), s->p[n].slot->rank, s->p[n].slot->dims, s->p[n].p);
+    if (m->scaler.n > 1) {
+        t[n++] = tensor_of("scaling.scale", GMI_ST_F64, 1, &m->scaler.n, m->scaler.scale);
+        t[n++] = tensor_of("scaling.shift", GMI_ST_F64, 1, &m->scaler.n, m->scaler.shift);
+    }
+    for (int32_t i = 0; i < meta->n; i++) {
+        meta->t[i].key = meta->key[i];
+        meta->t[i].value = gmi_buf_cstr(&meta->b[i]);
+    }
+    gm_status st = gmi_out_open(m->ctx, w, &o);
+    if (!st) st = gmi_out_close(&o, gmi_safetensors_write(m->ctx, &o, n, t, meta->n, meta->t));
+    gmi_free(m->ctx, t);
+    return st;
+}
+
+gm_status gmi_model_write(gmi_core *m, gm_writer *w, const char *options, int checkpoint)
+{
+    gmi_named_set s;
+    text_set meta;
+    memset(&meta, 0, sizeof meta);
+    gm_status st = collect(m, checkpoint, &s);
+    if (!st) st = metadata(m, options, checkpoint, &meta);
+    for (int32_t i = 0; i < meta.n; i++)
+        if (meta.b[i].failed) st = GM_E_NOMEM;
+    if (!st) st = write_file(m, &s, &meta, w);
+    for (int32_t i = 0; i < meta.n; i++) gmi_buf_free(&meta.b[i]);
+    gmi_named_free(&s);
+    return st;
+}
+
+/* ---- reading ---- */
+
+static gm_status want_text(gmi_model_file *file, const char *key, const char **out)
+{
+    *out = gmi_safetensors_text(&file->f, key, NULL);
+    return *out ? GM_OK : gmi_fail(file->ctx, GM_E_MODEL, "the file has no metadata %s: it is not a model of this library", key);
+}
+
+static gm_status want_number(gmi_model_file *file, const char *key, int32_t mine)
+{
+    const char *text;
+    gm_status s = want_text(file, key, &text);
+    int64_t v = 0;
+    size_t used = 0;
+    if (s) return s;
+    if (gmi_parse_i64(text, strlen(text), &v, &used) || text[used]) return gmi_fail(file->ctx, GM_E_MODEL, "metadata %s is %S, no number", key, text);
+    return v == mine ? GM_OK : gmi_fail(file->ctx, GM_E_VERSION, "metadata %s is %i; this build reads %d", key, v, mine);
+}
+
+static gm_status read_spec(gmi_model_file *file)
+{
+    gmi_field f[SPEC_FIELDS];
+    const char *text;
+    int64_t rank = 0, n;
+    gm_status s = want_text(file, "genrep.spec", &text);
+    if (s) return s;
+    gm_spec_init(&file->x, sizeof file->x);
+    spec_fields(&file->x, &rank, &file->scale, &file->shift, f);
+    s = gmi_fields_read(file->ctx, "genrep.spec", text, &file->texts, f, SPEC_FIELDS);
+    if (s) return s;
+    file->x.rank = (int32_t)rank;
+    if (gmi_count_i64(file->x.rank, file->x.dims, &n)) return gmi_fail(file->ctx, GM_E_MODEL, "genrep.spec in the file: dims are %v", file->x.rank, file->x.dims);
+    const gmi_st_entry *e = gmi_safetensors_find(&file->f, "scaling.scale");
+    file->constants = e ? gmi_st_elements(e) : file->scale == 1 && file->shift == 0 ? 0 : 1;
+    if (e && (file->constants != n || e->rank != 1)) return gmi_fail(file->ctx, GM_E_MODEL, "the file's tensor scaling.scale is %v; a sample has %i elements", (int32_t)e->rank, e->dims, n);
+    if (!gmi_f64_finite(file->scale) || !gmi_f64_finite(file->shift) || file->scale == 0) return gmi_fail(file->ctx, GM_E_MODEL, "genrep.spec in the file: scale %g, shift %g", file->scale, file->shift);
+    return GM_OK;
+}
+
+gm_status gmi_model_open(gm_context *c, const gm_reader *r, const char *family, gmi_model_file *file)
+{
+    const char *text = "";
+    memset(file, 0, sizeof *file);
+    file->ctx = c;
+    gmi_arena_init(&file->texts, c);
+    gm_status s = gmi_in_open(c, r, &file->in);
+    if (s) {
+        file->ctx = NULL;
+        return s;
+    }
+    s = gmi_safetensors_open(c, &file->in, &file->f);
+    if (!s) s = want_number(file, "genrep.format", GMI_FILE_FORMAT);
+    if (!s) s = want_text(file, "genrep.family", &text);
+    if (!s && strcmp(text, family)) s = gmi_fail(c, GM_E_MODEL, "the file holds a model of the family %S, not %S", text, family);
+    if (!s) s = want_number(file, "genrep.profile", GMI_NUMERIC_PROFILE);
+    if (!s) s = want_text(file, "genrep.options", &file->options);
+    if (!s) s = read_spec(file);
+    file->checkpoint = !s && gmi_safetensors_text(&file->f, "genrep.train", NULL) != NULL;
+    return s;
+}
+
+void gmi_model_close(gmi_model_file *file)
+{
+    if (!file->ctx) return;
+    gmi_safetensors_close(&file->f);
+    gmi_in_close(&file->in);
+    gmi_arena_free(&file->texts);
+    file->ctx = NULL;
+}
+
+static gm_status check_leaves(const gmi_model_file *file, const gm_graph *g, const gmi_leaves *l)
+{
+    for (int32_t i = 0; i < l->n; i++) {
+        const gmi_st_entry *e = gmi_safetensors_find(&file->f, l->p[i].name);
+        const gmi_gnode *n = &g->nodes[l->p[i].node - 1];
+        if (!e) return gmi_fail(file->ctx, GM_E_MODEL, "the file has no tensor %S", l->p[i].name);
+        if (e->rank != n->rank || (n->rank && memcmp(e->dims, n->dims, (size_t)n->rank * sizeof n->dims[0])))
+            return gmi_fail(file->ctx, GM_E_MODEL, "tensor %S is %v in the file, its options want %v", l->p[i].name, (int32_t)e->rank, e->dims, n->rank, n->dims);
+    }
+    return GM_OK;
+}
+
+gm_status gmi_model_check(const gmi_model_file *file, const gm_graph *g)
+{
+    gm_status s = check_leaves(file, g, &g->params);
+    return s ? s : check_leaves(file, g, &g->states);
+}
+
+typedef struct filling {
+    gmi_model_file *file;
+    gmi_core *m;
+    const gmi_named_set *set;
+    int32_t *target; /* by entry: index in the set, -2 scale, -3 shift, -1 nowhere */
+} filling;
+
+static gm_status destination(void *user, const gmi_st_entry *e, gmi_st_dest *d)
+{
+    const filling *f = user;
+    int32_t t = f->target[e - f->file->f.entries];
+    d->as = t >= 0 ? GMI_DTYPE_REAL : GM_F64;
+    d->data = t >= 0 ? (void *)f->set->p[t].p : t == -2 ? (void *)f->m->scaler.scale : t == -3 ? (void *)f->m->scaler.shift : NULL;
+    return GM_OK;
+}
+
+/* Every array of the set is in the file in its shape, and the file has nothing else. */
+static gm_status match(filling *f)
+{
+    const gmi_safetensors *st = &f->file->f;
+    gm_context *c = f->file->ctx;
+    for (int32_t i = 0; i < st->n; i++) f->target[i] = !strcmp(st->entries[i].name, "scaling.scale") ? -2 : !strcmp(st->entries[i].name, "scaling.shift") ? -3 : -1;
+    for (int32_t i = 0; i < f->set->n; i++) {
+        const gmi_slot *s = f->set->p[i].slot;
+        const gmi_st_entry *e = gmi_safetensors_find(st, f->set->p[i].name);
+        if (!e) return gmi_fail(c, GM_E_MODEL, "the file has no tensor %S", f->set->p[i].name);
+        if (e->rank != s->rank || (s->rank && memcmp(e->dims, s->dims, (size_t)s->rank * sizeof s->dims[0])))
+            return gmi_fail(c, GM_E_MODEL, "tensor %S is %v in the file, its options want %v", e->name, (int32_t)e->rank, e->dims, s->rank, s->dims);
+        f->target[e - st->entries] = i;
+    }
+    for (int32_t i = 0; i < st->n; i++) {
+        const gmi_st_entry *e = &st->entries[i];
+        if (f->target[i] == -1) return gmi_fail(c, GM_E_MODEL, "the file's tensor %S has no place in the model", e->name);
+        if (f->target[i] < -1 && (e->dtype != GMI_ST_F64 || e->rank != 1 || e->dims[0] != f->m->scaler.n || f->m->scaler.n < 2))
+            return gmi_fail(c, GM_E_MODEL, "the file's tensor %S has the wrong shape or type", e->name);
+    }
+    return GM_OK;
+}
+
+static gm_status take_scaling(const gmi_model_file *file, gmi_core *m)
+{
+    gmi_scaler *s = &m->scaler;
+    gm_scaling kind = m->spec.scaling;
+    gmi_scaler_free(m->ctx, s);
+    s->kind = kind;
+    if (!file->constants) return GM_OK;
+    s->scale = gmi_alloc_n(m->ctx, file->constants, sizeof(double));
+    s->shift = gmi_alloc_n(m->ctx, file->constants, sizeof(double));
+    if (!s->scale || !s->shift) return GM_E_NOMEM;
+    s->n = file->constants;
+    s->scale[0] = file->scale;
+    s->shift[0] = file->shift;
+    return GM_OK;
+}
+
+/* Counters, and memory for what else a checkpoint holds. */
+static gm_status take_training(gmi_model_file *file, gmi_core *m)
+{
+    gmi_field g[TRAIN_FIELDS];
+    const char *text;
+    char key[32];
+    int64_t n_kl = 0, shadow = 0;
+    gm_status s = want_text(file, "genrep.train", &text);
+    train_fields(m, &n_kl, &shadow, g);
+    if (!s) s = gmi_fields_read(file->ctx, "genrep.train", text, &file->texts, g, TRAIN_FIELDS);
+    if (s) return s;
+    if (n_kl != m->fit.n_kl || m->fit.step < 0 || m->fit.rows < 0 || m->fit.examples < 0 || shadow < GMI_SHADOW_NONE || shadow > GMI_SHADOW_CURRENT)
+        return gmi_fail(file->ctx, GM_E_MODEL, "genrep.train in the file is inconsistent");
+    if (shadow != GMI_SHADOW_NONE) s = gmi_core_keep_best(m);
+    m->shadow_is = (gmi_shadow)shadow;
+    for (int32_t i = 0; !s && i < GMI_CORE_OPTIMIZERS; i++) {
+        gmi_format(key, sizeof key, "genrep.optimizer%d", i);
+        if (!m->optimizer[i]) continue;
+        s = want_text(file, key, &text);
+        if (!s) s = gmi_optimizer_state_check(m->optimizer[i], text);
+    }
+    return s;
+}
+
+gm_status gmi_model_load(gmi_model_file *file, gmi_core *m)
+{
+    filling f;
+    gmi_named_set set;
+    gm_status s = take_scaling(file, m);
+    if (!s && file->checkpoint) s = take_training(file, m);
+    if (s) return s;
+    s = collect(m, file->checkpoint, &set);
+    f.file = file;
+    f.m = m;
+    f.set = &set;
+    f.target = gmi_alloc_n(m->ctx, (int64_t)file->f.n + 1, sizeof *f.target);
+    if (!s && !f.target) s = GM_E_NOMEM;
+    if (!s) s = match(&f);
+    if (!s) s = gmi_safetensors_read(&file->f, &file->in, destination, &f);
+    gmi_free(m->ctx, f.target);
+    gmi_named_free(&set);
+    for (int64_t i = 0; !s && i < m->scaler.n; i++)
+        if (!gmi_f64_finite(m->scaler.scale[i]) || !gmi_f64_finite(m->scaler.shift[i]) || m->scaler.scale[i] == 0)
+            s = gmi_fail(m->ctx, GM_E_MODEL, "the file's scaling of element %i is %g and %g", i, m->scaler.scale[i], m->scaler.shift[i]);
+    if (s) return s;
+    for (int32_t i = 0; file->checkpoint && i < GMI_CORE_OPTIMIZERS; i++)
+        if (m->optimizer[i]) gmi_optimizer_state_adopt(m->optimizer[i]);
+    gmi_params_changed(m->weights);
+    if (m->average) gmi_params_changed(m->average);
+    return GM_OK;
+}

@@ -31,6 +31,10 @@ WARN    = -Wall -Wextra -Wpedantic -Wshadow -Wmissing-prototypes $(if $(filter 1
 STRICT  = -std=c99 -D_POSIX_C_SOURCE=200809L -D_FILE_OFFSET_BITS=64 -ffp-contract=off -fno-fast-math -fno-math-errno \
           -fno-unsafe-math-optimizations -fno-associative-math -fno-reciprocal-math -fno-finite-math-only -fsigned-zeros
 OBJECT  = -fPIC -fvisibility=hidden -pthread
+# A plain -O2 build is small: for size outside of the kernels, and without unwind tables (callbacks must not throw; with -g they stay).
+LEAN    = $(and $(filter -O2,$(CFLAGS)),$(if $(filter -g%,$(CFLAGS)),,lean))
+SMALL   = $(if $(LEAN),-fno-asynchronous-unwind-tables -Os)
+SMALL_KERNELS = $(if $(LEAN),-fno-asynchronous-unwind-tables)
 # Flags that would pull crtfastmath.o into a link and change the rounding state of the host.
 UNLINK  = -Ofast -ffast-math -funsafe-math-optimizations -mdaz-ftz
 

@@ -24,19 +24,20 @@ HAVE += -DGM_HAVE_CBLAS=1
 endif
 
 COMPILE = $(QUIET)$(CC) $(BASE) $(CPPFLAGS) $(CFLAGS) $(MANDATORY)
+small       = $(if $(filter src/kernels/%,$(1)),$(SMALL_KERNELS),$(SMALL))
 
 define isa_rule
 $(B)/obj/%.$(1).o: src/%.c Makefile
 	@mkdir -p $$(@D)
 	$$(call say,CC,'$$< ($(1))')
-	$$(COMPILE) $$(HAVE) $$(ISA_FLAGS_$(1)) -DGM_ISA=$(1) -DGM_ISA_$(call upper,$(1))=1 -MMD -MP -c -o $$@ $$<
+	$$(COMPILE) $$(HAVE) $$(SMALL_KERNELS) $$(ISA_FLAGS_$(1)) -DGM_ISA=$(1) -DGM_ISA_$(call upper,$(1))=1 -MMD -MP -c -o $$@ $$<
 endef
 $(foreach i,$(PROBE_ISAS),$(eval $(call isa_rule,$(i))))
 
 $(B)/obj/%.o: src/%.c Makefile
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
-	$(COMPILE) $(HAVE) -MMD -MP -c -o $@ $<
+	$(COMPILE) $(HAVE) $(call small,$<) -MMD -MP -c -o $@ $<
 
 ORACLE = -DGMI_ORACLE=1 -DGM_HAVE_SCALAR=1
 $(B)/oracle/%.scalar.o: src/%.c Makefile

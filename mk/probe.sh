@@ -55,6 +55,7 @@ compiles "$main" -fPIC
 printf '{ global: gm_*; local: *; };\n' >"$t/p.map"
 if eval "$CC $CFLAGS -shared -Wl,-soname,p.so.0 -Wl,--version-script=$t/p.map -o $t/p.so $t/p.o" >/dev/null 2>&1; then
     so="-shared -Wl,-soname,libgenrep.so.$SOMAJOR -Wl,--version-script=src/libgenrep.map"
+    eval "$CC $CFLAGS -shared -Wl,-Bsymbolic-functions -o $t/p.so $t/p.o" >/dev/null 2>&1 && so="$so -Wl,-Bsymbolic-functions"
 fi
 {
     echo "PROBE_FLAGS = $flags"

@@ -25,7 +25,7 @@ endif
 ifneq ($(NEEDS_BUILD),)
 CC_ID   := $(shell $(CC) --version 2>/dev/null | head -n 1)
 KEY     := $(CC)|$(CC_ID)|$(AR)|$(CPPFLAGS)|$(CFLAGS)|$(LDFLAGS)|$(LDLIBS)|$(ISAS)|$(CBLAS)
-VARIANT := $(notdir $(firstword $(CC)))-$(firstword $(shell printf '%s' '$(subst ','\'',$(KEY) $(STRICT) $(OBJECT))' | cksum))
+VARIANT := $(notdir $(firstword $(CC)))-$(firstword $(shell printf '%s' '$(subst ','\'',$(KEY) $(STRICT) $(OBJECT) $(SMALL) $(SMALL_KERNELS))' | cksum))
 B       := build/$(VARIANT)
 PROBED  := $(shell CC='$(CC)' AR='$(AR)' CFLAGS='$(subst ','\'',$(CPPFLAGS) $(CFLAGS))' STRICT='$(STRICT)' ISAS='$(ISAS)' SOMAJOR='$(SOMAJOR)' \
              AVX2='$(ISA_FLAGS_avx2)' AVX512='$(ISA_FLAGS_avx512)' SSE2='$(ISA_FLAGS_sse2)' sh mk/probe.sh $(B) && echo ok)

@@ -11,7 +11,7 @@ static void *failing(void *user, void *p, size_t old_size, size_t new_size, size
     return gmi_os_alloc(NULL, p, old_size, new_size, align);
 }
 
-static char names[20000][12];
+static char names[20000][24];
 
 static void test_many(gm_context *c)
 {

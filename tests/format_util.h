@@ -66,6 +66,7 @@ typedef struct fu_source {
     const uint8_t *p;
     size_t n, at, step; /* step 0: memory; else a pipe of that many bytes a time */
     size_t fail_at;     /* a pipe fails when it has given so many bytes, SIZE_MAX = never */
+    size_t claim;       /* a pipe says that it has so many bytes, 0 = says nothing */
 } fu_source;
 
 TAP_UNUSED static gm_status fu_read(void *user, void *to, size_t n, size_t *got)
@@ -89,6 +90,7 @@ TAP_UNUSED static fu_source fu_bytes(const void *p, size_t n, size_t step)
     s.at = 0;
     s.step = step;
     s.fail_at = SIZE_MAX;
+    s.claim = 0;
     return s;
 }
 
@@ -99,6 +101,7 @@ TAP_UNUSED static gm_reader fu_reader(fu_source *s)
     if (s->step) {
         r.user = s;
         r.read = fu_read;
+        r.bytes = s->claim;
     } else {
         r.memory = s->n ? (const void *)s->p : "";
         r.bytes = s->n;
@@ -110,6 +113,17 @@ TAP_UNUSED static gm_status fu_open(gm_context *c, fu_source *s, gmi_in *in)
 {
     gm_reader r = fu_reader(s);
     return gmi_in_open(c, &r, in);
+}
+
+/* An output that has failed already: every write must say so. */
+TAP_UNUSED static gmi_out fu_failed(gm_context *c)
+{
+    gmi_out o;
+    memset(&o, 0, sizeof o);
+    o.ctx = c;
+    o.fd = -1;
+    o.failed = GM_E_IO;
+    return o;
 }
 
 typedef struct fu_sink {

@@ -210,6 +210,17 @@ static void test_numbers(void)
     o.select = words;
     ok(table(ctx, "1,2,3\n", 0, &o, GM_F64, &t, NULL) == GM_E_UNKNOWN, "a name where there are none");
     o.select_n = 0;
+    ok(!table(ctx, "a;b\n\t1 ; 2\t\n\t \t3;4 \n", 0, &o, GM_F64, &t, NULL) && ((double *)t->data)[0] == 1 && ((double *)t->data)[1] == 2 && ((double *)t->data)[3] == 4, "spaces and tabs around");
+    gm_tensor_destroy(t);
+    ok(table(ctx, "a,b\n1,2x\n", 0, &o, GM_F64, &t, NULL) == GM_E_FORMAT, "a number and more");
+    ok(table(ctx, "a,b\n1,2\n3\n", 0, &o, GM_F64, &t, NULL) == GM_E_FORMAT && ctx->where == 3, "a short row");
+    {
+        char wide[4096];
+        size_t n = 0;
+        for (int i = 0; i < 1000; i++) n += (size_t)sprintf(wide + n, i ? ",%d" : "%d", i % 10);
+        ok(!table(ctx, wide, 0, &o, GM_F32, &t, NULL) && t->dims[1] == 1000 && ((float *)t->data)[999] == 9, "1,000 columns");
+        gm_tensor_destroy(t);
+    }
     ok(table(ctx, "a,b\n1,2\n3,x y\n", 0, &o, GM_F64, &t, NULL) == GM_E_FORMAT && fu_says(ctx, "line 3, column 2 \"b\": \"x y\" is no finite number") && ctx->where == 3,
        "a word: %s", gm_context_error(ctx));
     ok(table(ctx, "a,b\n1,2\n3,inf\n", 0, &o, GM_F64, &t, NULL) == GM_E_FORMAT && fu_says(ctx, "no finite"), "an infinity");

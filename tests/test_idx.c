@@ -113,7 +113,9 @@ static void test_write_refuses(void)
     gm_tensor_destroy(t);
     {
         int64_t many[1] = {100000};
+        gmi_out o = fu_failed(ctx);
         ok(!gm_tensor_create(ctx, GM_U8, 1, many, &t) && save(t, SIZE_MAX) == GM_OK && save(t, 0) == GM_E_IO, "a write that fails");
+        ok(gmi_idx_write(t, &o) == GM_E_IO, "an output that has failed");
         gm_tensor_destroy(t);
     }
 }

@@ -96,6 +96,16 @@ static void test_headers(void)
     bad("{'descr': '<f4', 'fortran_order': False, 'shape': (4611686018427387904,)}", GM_E_FORMAT, "more bytes than can be counted");
     bad("{'descr': '<f8', 'fortran_order': False, 'shape': (1152921504606846976,)}", GM_E_FORMAT, "more bytes than can be counted");
     bad("{'descr': '<f4', 'fortran_order': False, 'shape': (2,)}", GM_E_FORMAT, "cut short");
+    for (size_t claim = 0; claim < 2; claim++) { /* a source that gives less than it says */
+        size_t n = make(1, "{'descr': '<f4', 'fortran_order': False, 'shape': (2,)}", "abcdefgh", 8, p);
+        fu_source s = fu_bytes(p, n - claim, 3);
+        gm_status r;
+        gm_tensor *t;
+        s.claim = n;
+        t = load(ctx, s, &r);
+        ok(claim ? !t && r == GM_E_FORMAT && fu_says(ctx, "npy: the file is cut short: it ends at byte") : t != NULL, "a claim of %d bytes more", (int)claim);
+        gm_tensor_destroy(t);
+    }
     bad("{'descr': '<f4', 'fortran_order': False, 'shape': ()}x", GM_E_FORMAT, "something follows");
     bad("{'descr': '<f4', 'fortran_order': False, 'shape': ()}\n\n", GM_E_FORMAT, "something follows");
     bad("{'descr': '|u1', 'fortran_order': False, 'shape': (3,)}", GM_E_FORMAT, "after the last element");
@@ -140,7 +150,7 @@ static void element(const char *type, int big, int k, uint8_t *to)
     int width = type[1] - '0';
     uint64_t u = (uint64_t)(int64_t)(k * 37 - 60);
     if (type[0] == 'f') {
-        static const uint16_t half[4] = {0x3c00, 0xc000, 0x0001, 0x7bff};
+        static const uint16_t half[4] = {0x3c00, 0xc000, 0x8001, 0x7bff};
         float f = (float)k * 1.25f - 3;
         double d = (double)k * 1.25 - 3;
         uint32_t w;
@@ -154,7 +164,7 @@ static void element(const char *type, int big, int k, uint8_t *to)
 
 static double value(const char *type, int k)
 {
-    static const double half[4] = {1, -2, 5.9604644775390625e-8, 65504};
+    static const double half[4] = {1, -2, -5.9604644775390625e-8, 65504};
     int v = k * 37 - 60;
     if (type[0] == 'b') return k % 3 != 0;
     if (type[0] == 'f') return type[1] == '2' ? half[k % 4] : k * 1.25 - 3;
@@ -402,6 +412,10 @@ static void test_failures(void)
         ok(gm_tensor_read_npy(c, &none, &t) == GM_E_INVALID && !t, "an empty reader");
     }
     ok(gm_tensor_create(c, GM_F64, 1, small, &t) == GM_OK && gm_tensor_write_npy(t, NULL) == GM_E_INVALID, "no writer");
+    {
+        gmi_out o = fu_failed(c);
+        ok(gmi_npy_write(t, &o) == GM_E_IO, "an output that has failed");
+    }
     gm_tensor_destroy(t);
     free(k.p);
     gm_context_destroy(c);

@@ -111,10 +111,10 @@ static void test_deflate(void)
     squeeze("a ramp", p, n, 0.012);
     for (i = 0; i < n; i++) p[i] = (uint8_t)"abcd"[next() & 3];
     squeeze("four letters", p, n, 0.55);
-    for (i = 40000; i < n; i++) p[i] = p[i - 32767];
+    for (i = 0; i < n; i++) p[i] = (uint8_t)(i < 32767 ? next() : p[i - 32767]);
     squeeze("repeats as far as the window", p, n, 0.15);
-    for (i = 40000; i < n; i++) p[i] = p[i - 32769];
-    squeeze("repeats further than the window", p, n, 0.6);
+    for (i = 0; i < n; i++) p[i] = (uint8_t)(i < 32768 ? next() : p[i - 32768]);
+    squeeze("repeats further than it", p, n, 1.1);
     for (size_t period = 1; period < 33000; period = period * 3 / 2 + 1) { /* every length and distance code */
         for (i = 0; i < n; i++) p[i] = (uint8_t)(i < period ? next() : p[i - period] + (uint32_t)(next() % 300 == 0));
         squeeze("a noisy period", p, n, 1.3);
@@ -213,6 +213,10 @@ static void test_png(void)
     ok(save(ctx, 65535, 65535, 1, p, &k, 0) == GM_E_LIMIT, "one too large: %s", gm_context_error(ctx));
     for (int i = 0; i < 4 * 97 * 61; i++) p[i] = (uint8_t)next();
     ok(save(ctx, 97, 61, 4, p, &k, 0) == GM_E_IO, "a write that fails");
+    {
+        gmi_out o = fu_failed(ctx);
+        ok(gmi_png_write(ctx, &o, 3, 3, 1, p) == GM_E_IO, "an output that has failed");
+    }
     {
         uint8_t *big = malloc(700 * 400);
         for (int i = 0; i < 700 * 400; i++) big[i] = (uint8_t)next();

@@ -144,6 +144,10 @@ static void test_write(void)
            save((int64_t)1 << 40, (int64_t)1 << 40, 1, 0, p, &k, SIZE_MAX) == GM_E_SHAPE && save((int64_t)1 << 31, (int64_t)1 << 31, 3, 0, p, &k, SIZE_MAX) == GM_E_SHAPE,
        "pictures that cannot be: %s", gm_context_error(ctx));
     ok(save(70, 100, 3, 0, p, &k, 0) == GM_E_IO, "a write that fails");
+    {
+        gmi_out o = fu_failed(ctx);
+        ok(gmi_pnm_write(ctx, &o, 3, 3, 1, 0, p) == GM_E_IO, "an output that has failed");
+    }
     free(k.p);
 }
 

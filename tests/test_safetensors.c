@@ -453,9 +453,19 @@ static void test_writer_refuses(void)
     t[1] = t[0];
     t[1].name = "b";
     {
+        gmi_st_tensor small = {"s", GMI_ST_F32, 1, dim2, f4};
+        gmi_out o = fu_failed(ctx);
+        ok(gmi_safetensors_write(ctx, &o, 1, &small, 0, NULL) == GM_E_IO, "an output that has failed");
+    }
+    {
         fu_sink k;
         ok(save(ctx, &k, SIZE_MAX, 2, t, 0, NULL) == GM_E_LIMIT && fu_says(ctx, "more bytes than a file can hold"), "2^63 bytes in sum");
         free(k.p);
+    }
+    {
+        static const int64_t more[1] = {(int64_t)1 << 62};
+        t[0].dims = more;
+        refuse("2^64 bytes in one", GM_E_SHAPE, t, 1, NULL, 0);
     }
     t[0].dims = zero;
     refuse("metadata key twice", GM_E_INVALID, t, 1, m, 2);
@@ -555,6 +565,34 @@ static void test_read(void)
     ok(fetch(k.p, k.n, 0, &w) == GM_E_CANCELLED, "cancel");
     gmi_cancel_clear(ctx);
     free(k.p);
+}
+
+/* What only moves through: C64 with its NaN made canonical, I8, F16. */
+static void test_write_types(void)
+{
+    static const uint32_t c[2] = {0x3f800000u, 0xffffffffu};
+    static const uint8_t i8[2] = {255, 1};
+    static const uint16_t h[2] = {0x3c00, 0x7e01};
+    gmi_st_tensor t[3] = {{"c", GMI_ST_C64, 0, NULL, c}, {"i", GMI_ST_I8, 1, dim2, i8}, {"h", GMI_ST_F16, 1, dim2, h}};
+    fu_sink k;
+    ok(!save(ctx, &k, SIZE_MAX, 3, t, 0, NULL) && !memcmp(k.p + k.n - 14, "\0\0\x80\x3f\0\0\xc0\x7f\0\x3c\1\x7e\xff\1", 14), "C64, F16, I8");
+    ok(strstr((char *)k.p + 8, "\"genrep.writer\":\"1\"") != NULL, "without a genrep key of the caller the writer has its own");
+    ok(load(ctx, fu_bytes(k.p, k.n, 0)) == GM_OK, "loads");
+    free(k.p);
+    ok(!save(ctx, &k, SIZE_MAX, 0, NULL, 0, NULL) && load(ctx, fu_bytes(k.p, k.n, 0)) == GM_OK, "no tensors");
+    free(k.p);
+}
+
+/* The first failure keeps its rule. */
+static void test_first_rule(void)
+{
+    gmi_safetensors s;
+    gmi_in in;
+    fu_source a = fu_bytes("abc", 3, 0), b = fu_bytes("\0\0\0\0\0\0\0\0", 8, 0);
+    gmi_enter(ctx, "both");
+    ok(!fu_open(ctx, &a, &in) && gmi_safetensors_open(ctx, &in, &s) == GM_E_FORMAT && !fu_open(ctx, &b, &in) && gmi_safetensors_open(ctx, &in, &s) == GM_E_FORMAT, "two failures");
+    is_int(ctx->detail, GMI_ST_E_SHORT, "the first one stays");
+    ok(gmi_leave(ctx, GM_E_FORMAT) == GM_E_FORMAT, "leave");
 }
 
 static void test_types(void)
@@ -703,7 +741,7 @@ static void test_damage(void)
         fu_sink k;
         int64_t silent = 0;
         uint64_t before;
-        ok(save(ctx, &k, SIZE_MAX, 2, t, own, some + 1) == GM_OK, "a small file of %d bytes", (int)k.n);
+        ok(save(ctx, &k, SIZE_MAX, 2, t, own, some + 1) == GM_OK, "a small file, %s", own ? "with a key of the caller's" : "with the writer's key");
         before = fu_now(ctx);
         for (size_t n = 0; n < k.n; n++) silent += load(ctx, fu_bytes(k.p, n, 0)) == GM_OK;
         is_int(silent, 0, "every prefix is rejected");
@@ -769,7 +807,7 @@ static void test_failures(void)
     ok(save(ctx, &k, SIZE_MAX, 6, t, 2, some) == GM_OK, "saved");
     {
         int64_t wrong = 0;
-        for (size_t n = 0; n < k.n; n++) {
+        for (size_t n = 0; n <= k.n; n++) {
             fu_source s = fu_bytes(k.p, k.n, 5);
             s.fail_at = n;
             wrong += load(ctx, s) != GM_E_IO;
@@ -838,6 +876,8 @@ int main(void)
     test_writer_refuses();
     test_read();
     test_types();
+    test_write_types();
+    test_first_rule();
     test_all_dtypes();
     test_queries();
     test_digest();

@@ -49,9 +49,9 @@ int main(void)
     ctx = fu_context(NULL);
     gmi_svg_begin(&s, ctx, 100, 50.5);
     drawn(&s, "", "an empty drawing");
-    gmi_svg_rect(&s, 1, -2.25, 3.999, 1e6, NULL, "red");
+    gmi_svg_rect(&s, -5, -2.25, 3.999, 1e6, NULL, "red");
     gmi_svg_rect(&s, 1, 2, 3, 4, "#00ff00", NULL);
-    drawn(&s, "<rect x=\"1\" y=\"-2.25\" width=\"4\" height=\"1000000\" fill=\"none\" stroke=\"red\"/>\n<rect x=\"1\" y=\"2\" width=\"3\" height=\"4\" fill=\"#00ff00\"/>\n",
+    drawn(&s, "<rect x=\"-5\" y=\"-2.25\" width=\"4\" height=\"1000000\" fill=\"none\" stroke=\"red\"/>\n<rect x=\"1\" y=\"2\" width=\"3\" height=\"4\" fill=\"#00ff00\"/>\n",
           "rectangles");
     gmi_svg_circle(&s, 1.005, 100, 0.5, "red", 1);
     gmi_svg_circle(&s, 1.1, 1, 1, "red", 0.25);

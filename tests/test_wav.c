@@ -118,7 +118,7 @@ static void bad(const char *what, const uint8_t *p, size_t n, gm_status want, co
 
 static void test_refused(void)
 {
-    uint8_t p[256];
+    uint8_t p[256] = {0};
     size_t n;
 #define MAKE(tag, ch, bits, fmt) n = make(tag, ch, bits, fmt, 0, "abcdefgh", 8, p)
     bad("empty", p, 0, GM_E_FORMAT, "cut short");
@@ -180,6 +180,10 @@ static void test_refused(void)
     memcpy(p + 36, "junk\xff\xff\xff\xff", 8);
     bad("a chunk past the end", p, n, GM_E_FORMAT, "passes the end");
     MAKE(1, 1, 16, 16);
+    memcpy(p + 36, "junk\7\0\0\0", 8);
+    put(p + 4, 43, 4);
+    bad("a chunk of odd size without its pad", p, 51, GM_E_FORMAT, "cut short");
+    MAKE(1, 1, 16, 16);
     ctx->limits.tensor_bytes = 7;
     bad("limit", p, n, GM_E_LIMIT, "tensor_bytes");
     ctx->limits.tensor_bytes = 1 << 20;
@@ -229,7 +233,10 @@ static void test_write(void)
     ok(save(t, 8000, &k, 0) == GM_E_IO, "a write that fails");
     gm_tensor_destroy(t);
     {
-        float bad_value[1] = {NAN};
+        float bad_value[4] = {0, 0, NAN, 0};
+        ok(!gm_tensor_wrap_const(ctx, GM_F32, 2, d22, NULL, bad_value, &t) && save(t, 8000, &k, SIZE_MAX) == GM_E_NONFINITE && ctx->where == 1, "NaN: %s", gm_context_error(ctx));
+        gm_tensor_destroy(t);
+        bad_value[0] = NAN;
         ok(!gm_tensor_wrap_const(ctx, GM_F32, 1, d3, NULL, bad_value, &t) && save(t, 8000, &k, SIZE_MAX) == GM_E_NONFINITE, "NaN: %s", gm_context_error(ctx));
         gm_tensor_destroy(t);
     }

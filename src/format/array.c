@@ -72,10 +72,10 @@ static void widen(const gmi_array *a, const uint8_t *from, int64_t n, void *to)
     case 'f' << 4 | 2:
         for (i = 0; i < n; i++) ((float *)to)[i] = gmi_half_float(gmi_get16(from + 2 * i, big));
         break;
-    default: /* 24-bit integers */
+    default: /* 24-bit integers, little-endian */
         for (i = 0; i < n; i++) {
             const uint8_t *p = from + 3 * i;
-            int32_t v = big ? p[0] << 16 | p[1] << 8 | p[2] : p[2] << 16 | p[1] << 8 | p[0];
+            int32_t v = p[2] << 16 | p[1] << 8 | p[0];
             ((int32_t *)to)[i] = (v ^ 0x800000) - 0x800000;
         }
     }
@@ -166,11 +166,9 @@ static gm_status read_pipe(gm_context *c, const char *format, gmi_in *in, const 
     gm_reader_init(&r, sizeof r);
     r.memory = bytes;
     r.bytes = a->bytes;
-    s = gmi_in_open(c, &r, &memory);
-    if (!s) {
-        s = read_known(c, format, &memory, a, out);
-        gmi_in_close(&memory);
-    }
+    gmi_in_open(c, &r, &memory); /* memory always opens */
+    s = read_known(c, format, &memory, a, out);
+    gmi_in_close(&memory);
     gmi_free(c, bytes);
     return s;
 }

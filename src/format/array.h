@@ -10,7 +10,7 @@
 
 typedef struct gmi_array {
     char kind;         /* 'b' bool, 'u' unsigned, 'i' signed, 'f' float */
-    int32_t width;     /* bytes per element in the file: 1, 2, 3 ('i' only), 4, 8 */
+    int32_t width;     /* bytes per element in the file: 1, 2, 3 ('i', little-endian only), 4, 8 */
     int32_t big;       /* big-endian */
     int32_t fortran;   /* the first index runs fastest */
     gm_dtype dtype;    /* of the tensor; set by gmi_array_dtype */

@@ -94,15 +94,13 @@ static gm_status bad_cell(gmi_csv *t, int64_t i, const char *what)
     return gmi_fail_at(t->ctx, GM_E_FORMAT, t->line, "csv: line %i, column %i: %s", t->line, i + 1, what);
 }
 
-/* Unquotes the cell at p in place: its text is p[1..]; *used is with both quotes. The row's quotes are even, so the closing one exists. */
+/* Unquotes the cell at p in place: its text is p[1..]; *used is with both quotes. A row has an even number of quotes, and so had the cells before this
+ * one: a quote that closes it exists. */
 static size_t unquote(char *p, size_t n, size_t *used)
 {
     size_t i = 1, k = 1;
-    while (i < n) {
-        if (p[i] == '"') {
-            if (i + 1 >= n || p[i + 1] != '"') break;
-            i++;
-        }
+    while (p[i] != '"' || (i + 1 < n && p[i + 1] == '"')) {
+        i += p[i] == '"';
         p[k++] = p[i++];
     }
     *used = i + 1;
@@ -172,7 +170,7 @@ static gm_status read_row(gmi_csv *t, int *got)
     do {
         s = row_length(t, &n, &whole, &lines);
         if (s) return s;
-        if (whole == 0 && n == 0) return GM_OK;
+        if (whole == 0) return GM_OK;
         t->line = t->next_line;
         t->next_line += lines;
         if (n == 0) t->at += whole;

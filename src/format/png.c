@@ -55,27 +55,26 @@ static void filter_rows(const uint8_t *pixels, int64_t height, int64_t n, int64_
 static gm_status write_chunk(gmi_out *o, const char *type, const void *p, size_t n)
 {
     uint8_t h[8], tail[4];
-    gm_status s;
     gmi_put32(h, (uint32_t)n, 1);
     memcpy(h + 4, type, 4);
     gmi_put32(tail, gmi_crc32(gmi_crc32(0, type, 4), p, n), 1);
-    s = gmi_out_write(o, h, 8);
-    if (!s) s = gmi_out_write(o, p, n);
-    return s ? s : gmi_out_write(o, tail, 4);
+    gmi_out_write(o, h, 8); /* a failed output stays failed */
+    gmi_out_write(o, p, n);
+    return gmi_out_write(o, tail, 4);
 }
 
 static gm_status write_file(gmi_out *o, int64_t width, int64_t height, int64_t channels, const gmi_buf *z)
 {
     static const uint8_t color[] = {0, 0, 4, 2, 6};
     uint8_t h[13] = {0};
-    gm_status s = gmi_out_write(o, "\x89PNG\r\n\x1a\n", 8);
+    gmi_out_write(o, "\x89PNG\r\n\x1a\n", 8);
     gmi_put32(h, (uint32_t)width, 1);
     gmi_put32(h + 4, (uint32_t)height, 1);
     h[8] = 8;
     h[9] = color[channels];
-    if (!s) s = write_chunk(o, "IHDR", h, sizeof h);
-    if (!s) s = write_chunk(o, "IDAT", z->p, z->n);
-    return s ? s : write_chunk(o, "IEND", "", 0);
+    write_chunk(o, "IHDR", h, sizeof h);
+    write_chunk(o, "IDAT", z->p, z->n);
+    return write_chunk(o, "IEND", "", 0);
 }
 
 gm_status gmi_png_write(gm_context *c, gmi_out *o, int64_t width, int64_t height, int64_t channels, const uint8_t *pixels)

@@ -67,7 +67,7 @@ static gm_status check_size(const scan *t, const gmi_pnm_info *f, int64_t *count
     const gm_context *c = t->ctx;
     int64_t n;
     uint64_t bytes, rest = t->n - t->at, memory;
-    if (gmi_mul_i64(f->width, f->height, &n) || gmi_mul_i64(n, f->channels, &n)) return bad(t, "more samples than can be counted");
+    if (gmi_mul_i64(f->width * f->height, f->channels, &n)) return bad(t, "more samples than can be counted");
     bytes = (uint64_t)n * (f->kind > 4 && f->maxval > 255 ? 2 : 1);
     *count = n;
     memory = (uint64_t)n * (f->maxval > 255 ? 4 : 1);

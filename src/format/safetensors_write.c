@@ -56,16 +56,16 @@ static void swap_meta(void *user, int64_t a, int64_t b)
     k->meta[b] = t;
 }
 
-/* Bytes of a tensor, or -1. */
-static int tensor_bytes(const gmi_st_tensor *t, uint64_t *bytes)
+/* Bytes of a tensor, below 2^63: 0, or -1. */
+static int tensor_bytes(const gmi_st_tensor *t, int64_t *bytes)
 {
     int64_t n;
-    return gmi_count_i64(t->rank, t->dims, &n) || gmi_mul_u64((uint64_t)n, (uint64_t)(gmi_st_dtype_bits(t->dtype) / 8), bytes);
+    return gmi_count_i64(t->rank, t->dims, &n) || gmi_mul_i64(n, gmi_st_dtype_bits(t->dtype) / 8, bytes) ? -1 : 0;
 }
 
 static gm_status check_tensor(gm_context *c, const gmi_st_tensor *t)
 {
-    uint64_t bytes;
+    int64_t bytes;
     if (!t->name[0] || !gmi_utf8_valid(t->name, strlen(t->name)) || !strcmp(t->name, "__metadata__"))
         return gmi_fail(c, GM_E_INVALID, "safetensors: %S is no name for a tensor: it has to be UTF-8, not empty, not __metadata__", t->name);
     if (gmi_st_dtype_bits(t->dtype) < 8) return gmi_fail(c, GM_E_DTYPE, "safetensors: the tensor %S has dtype %d, which cannot be written", t->name, t->dtype);
@@ -126,7 +126,7 @@ static void write_metadata(job *k, gmi_json_out *o)
     gmi_json_out_end(o);
 }
 
-static void write_entry(gmi_json_out *o, const gmi_st_tensor *t, uint64_t begin, uint64_t end)
+static void write_entry(gmi_json_out *o, const gmi_st_tensor *t, int64_t begin, int64_t end)
 {
     gmi_json_out_key(o, t->name);
     gmi_json_out_object(o);
@@ -138,8 +138,8 @@ static void write_entry(gmi_json_out *o, const gmi_st_tensor *t, uint64_t begin,
     gmi_json_out_end(o);
     gmi_json_out_key(o, "data_offsets");
     gmi_json_out_array(o);
-    gmi_json_out_int(o, (int64_t)begin);
-    gmi_json_out_int(o, (int64_t)end);
+    gmi_json_out_int(o, begin);
+    gmi_json_out_int(o, end);
     gmi_json_out_end(o);
     gmi_json_out_end(o);
 }
@@ -148,19 +148,18 @@ static void write_entry(gmi_json_out *o, const gmi_st_tensor *t, uint64_t begin,
 static gm_status write_header(job *k)
 {
     gmi_json_out o;
-    uint64_t at = 0;
+    int64_t at = 0;
     gmi_buf_add(&k->header, "\0\0\0\0\0\0\0", 8);
     gmi_json_out_init(&o, &k->header);
     gmi_json_out_object(&o);
     write_metadata(k, &o);
     for (int64_t i = 0; i < k->n; i++) {
         const gmi_st_tensor *t = &k->t[k->order[i]];
-        uint64_t bytes = 0, end;
+        int64_t bytes = 0;
         tensor_bytes(t, &bytes);
-        if (gmi_add_u64(at, bytes, &end) || end > INT64_MAX)
-            return gmi_fail(k->ctx, GM_E_LIMIT, "safetensors: the tensors have more bytes than a file can hold");
-        write_entry(&o, t, at, end);
-        at = end;
+        if (bytes > INT64_MAX - at) return gmi_fail(k->ctx, GM_E_LIMIT, "safetensors: the tensors have more bytes than a file can hold");
+        write_entry(&o, t, at, at + bytes);
+        at += bytes;
     }
     gmi_json_out_end(&o);
     while (k->header.n % 8 && !k->header.failed) gmi_buf_add(&k->header, " ", 1);
@@ -178,17 +177,17 @@ static gm_status write_data(const job *k, gmi_sha256 *sha, gmi_out *o)
         int32_t width = t->dtype == GMI_ST_C64 ? 4 : gmi_st_dtype_bits(t->dtype) / 8;
         int real = t->dtype == GMI_ST_F32 || t->dtype == GMI_ST_F64 || t->dtype == GMI_ST_C64;
         const char *from = t->data;
-        uint64_t left = 0;
+        int64_t left = 0;
         tensor_bytes(t, &left);
         while (left) {
-            size_t n = (size_t)GMI_MIN(left, sizeof block);
+            size_t n = (size_t)GMI_MIN(left, (int64_t)sizeof block);
             gm_status s = GM_OK;
             gmi_bytes_store(block, from, (int64_t)n / width, width, 0, real);
             if (sha) gmi_sha256_add(sha, block, n);
             else s = gmi_out_write(o, block, n);
             if (s) return s;
             from += n;
-            left -= n;
+            left -= (int64_t)n;
         }
     }
     return GM_OK;

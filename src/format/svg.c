@@ -14,8 +14,7 @@ static void number(gmi_buf *b, double v)
     size_t n = gmi_format_fixed(t, sizeof t, v, 2);
     while (t[n - 1] == '0') n--;
     if (t[n - 1] == '.') n--;
-    if (n == 2 && t[0] == '-' && t[1] == '0') gmi_buf_text(b, "0");
-    else gmi_buf_add(b, t, n);
+    gmi_buf_add(b, t, n);
 }
 
 static void attribute(gmi_buf *b, const char *name, double v)

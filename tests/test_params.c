@@ -58,6 +58,7 @@ static void views(void)
     ((float *)gm_tensor_data(t))[4] = 42;
     ok(value(w, "0.weight")[4] == 42, "writing through it changes the parameter");
     ok(!gm_params_view(w, "1.running_var", &s) && ((float *)gm_tensor_data(s))[1] == 1, "states have views too");
+    gm_tensor_destroy(s);
     ok(gm_params_view(w, "weight", &s) == GM_E_UNKNOWN && !s && strstr(gm_context_error(ctx), "weight"), "an unknown name is named");
     ok(gm_params_view(w, NULL, &s) == GM_E_UNKNOWN && gm_params_view(NULL, "a", &s) == GM_E_INVALID, "NULL arguments");
     gm_params_destroy(w);

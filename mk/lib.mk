@@ -55,8 +55,8 @@ $(A): $(OBJ) $(B)/objects
 $(ORACLE_A): $(ORACLE_OBJ) $(B)/objects
 $(A) $(ORACLE_A):
 	$(call say,AR,$@)
-	@rm -f $@
-	$(QUIET)$(AR) $(PROBE_AR) $@ $(filter %.o,$^)
+	@rm -f $@.new
+	$(QUIET)$(AR) $(PROBE_AR) $@.new $(filter %.o,$^) && mv -f $@.new $@
 
 $(SO): $(OBJ) $(B)/objects src/libgenrep.map
 	$(call say,LD,$@)

@@ -204,6 +204,7 @@ static gm_status read_spec(gmi_model_file *file)
     s = gmi_fields_read(file->ctx, "genrep.spec", text, &file->texts, f, SPEC_FIELDS);
     if (s) return s;
     file->x.rank = (int32_t)rank;
+    if (file->x.columns && !file->x.columns[0]) file->x.columns = NULL;
     if (gmi_count_i64(file->x.rank, file->x.dims, &n)) return gmi_fail(file->ctx, GM_E_MODEL, "genrep.spec in the file: dims are %v", file->x.rank, file->x.dims);
     const gmi_st_entry *e = gmi_safetensors_find(&file->f, "scaling.scale");
     file->constants = e ? gmi_st_elements(e) : file->scale == 1 && file->shift == 0 ? 0 : 1;

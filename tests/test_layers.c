@@ -627,6 +627,15 @@ static void sharing(void)
     ok(gm_graph_status(g) == GM_E_INVALID && strstr(gm_context_error(ctx), "0.weight"), "another layer with the same names is refused");
     ok(gmi_layer_couples_batch(a) == 1 && gmi_layer_ends_linear(a) == 0, "batch norm couples the batch");
     gm_graph_destroy(g);
+    ok(!gm_graph_create(ctx, &g), "a new graph");
+    in = gm_graph_input(g, "x", GM_F32, 2, dims);
+    gm_layer_build_as(a, g, "encoder", in, none);
+    gm_layer_build_as(b, g, "decoder", in, none);
+    ok(!gm_graph_status(g) && g->params.n == 8 && !strcmp(g->params.p[0].name, "encoder.0.weight") && !strcmp(g->params.p[7].name, "decoder.1.bias"),
+       "under names of their own both fit");
+    gm_layer_build_as(a, g, "", in, none);
+    ok(gm_graph_status(g) == GM_E_INVALID, "an empty name is refused");
+    gm_graph_destroy(g);
     gm_layer_destroy(a);
     gm_layer_destroy(b);
     ok(!gm_layer_parse(ctx, "residual ( minibatch_stddev ); dense 1", &a) && gmi_layer_couples_batch(a) && gmi_layer_ends_linear(a), "also inside a group");

@@ -574,6 +574,18 @@ gm_node gm_layer_build(const gm_layer *l, gm_graph *g, gm_node x, gm_node cond)
     return g->failed ? none : x;
 }
 
+gm_node gm_layer_build_as(const gm_layer *l, gm_graph *g, const char *name, gm_node x, gm_node cond)
+{
+    static const gm_node none = {0};
+    size_t old;
+    if (!l || !g || g->failed) return none;
+    if (!name || !name[0]) return gmi_graph_fail(g, GM_E_INVALID, "layer_build_as: the name is empty");
+    old = gmi_graph_scope(g, name);
+    x = gm_layer_build(l, g, x, cond);
+    gmi_graph_leave_scope(g, old);
+    return x;
+}
+
 int gmi_layer_ends_linear(const gm_layer *l) { return l->seq.n > 0 && l->seq.item[l->seq.n - 1].def->flags & GMI_L_LINEAR; }
 
 static int couples(const gmi_seq *s)

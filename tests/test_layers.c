@@ -74,7 +74,7 @@ static gm_status run_typed(const char *text, int training, gm_dtype type, int32_
     gm_params_destroy(params);
     params = NULL;
     if (!s) {
-        g->training = training;
+        gm_graph_set_training(g, training);
         n = gm_graph_input(g, "x", type == GM_I32 ? GM_I32 : GM_F32, rank, dims);
         n = gm_layer_build(l, g, n, none);
         s = gm_graph_status(g);
@@ -616,7 +616,7 @@ static void sharing(void)
     gm_node in, other, none = {0};
     int64_t dims[2] = {3, 4};
     ok(!gm_layer_parse(ctx, "dense 5; batch_norm", &a) && !gm_layer_parse(ctx, "dense 5; batch_norm", &b) && !gm_graph_create(ctx, &g), "two layers");
-    g->training = 1;
+    gm_graph_set_training(g, 1);
     in = gm_graph_input(g, "x", GM_F32, 2, dims);
     other = gm_graph_input(g, "y", GM_F32, 2, dims);
     gm_layer_build(a, g, in, none);

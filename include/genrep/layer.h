@@ -48,12 +48,15 @@ GM_API const char *gm_layer_text(const gm_layer *l);
 
 /* Builds the layer over x [n, ...], f32 (i32 rows before an embedding), and returns its output. cond is for own layers; id 0 = none. Building the
  * same layer a second time into the same graph shares its parameters; a different layer whose names are taken fails: use gm_layer_build_as. A failure
- * is the graph's (gm_graph_status) and gives id 0; shapes that do not fit are GM_E_SHAPE with the layer's index. Batch statistics and dropout are those of
- * inference, except in the training programs of a model. */
+ * is the graph's (gm_graph_status) and gives id 0; shapes that do not fit are GM_E_SHAPE with the layer's index. */
 GM_API gm_node gm_layer_build(const gm_layer *l, gm_graph *g, gm_node x, gm_node cond);
 
 /* Builds the layer as gm_layer_build does, with "name." before the names of its parameters: "encoder.0.weight". */
 GM_API gm_node gm_layer_build_as(const gm_layer *l, gm_graph *g, const char *name, gm_node x, gm_node cond);
+
+/* Sets whether layers built from now on are those of training: dropout drops, batch_norm uses the statistics of the batch and updates its running ones. A new
+ * graph is for inference (0). Models set it in their own programs. */
+GM_API void gm_graph_set_training(gm_graph *g, int32_t on);
 
 /* Destroys the layer; graphs that it built stay valid. NULL is fine. */
 GM_API void gm_layer_destroy(GM_OPT const gm_layer *l);

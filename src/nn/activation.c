@@ -2,7 +2,7 @@
 /* activation.c: the usual activations as words, built from elementwise ops, so that gradients of any order come for free.
  *
  * Formulas and defaults are torch.nn's. Where a branch would overflow on the side that is not taken (expm1 of a large x in elu), its argument is cut first by
- * a select, so that its gradient stays finite too. At a kink the derivative is the one of the left branch, as in PyTorch.
+ * a select, so that its gradient stays finite too. At a kink the derivative is PyTorch's.
  * Nodes are emitted one per statement: C leaves the order of arguments open, and the order of nodes is the order in which gradients are added.
  * Sources: elu Clevert 2016; selu Klambauer 2017; gelu Hendrycks & Gimpel 2016; silu Elfwing 2017; mish Misra 2019; prelu He 2015; celu Barron 2017.
  * softplus and log_sigmoid are exact for every x: no linear threshold. */
@@ -37,8 +37,8 @@ static gm_node gelu(gm_graph *g, gm_node x, int by_tanh)
 
 static gm_node clip(gm_graph *g, gm_node x, double low, double high)
 {
-    x = gm_op_max(g, x, gm_op_scalar(g, low));
-    return gm_op_min(g, x, gm_op_scalar(g, high));
+    x = gm_op_max(g, gm_op_scalar(g, low), x); /* ties go to the constant: derivative 0 at the kinks, as in PyTorch */
+    return gm_op_min(g, gm_op_scalar(g, high), x);
 }
 
 /* clip(x / 6 + 1/2, 0, 1) */

@@ -574,6 +574,11 @@ gm_node gm_layer_build(const gm_layer *l, gm_graph *g, gm_node x, gm_node cond)
     return g->failed ? none : x;
 }
 
+void gm_graph_set_training(gm_graph *g, int32_t on)
+{
+    if (g) g->training = on != 0;
+}
+
 gm_node gm_layer_build_as(const gm_layer *l, gm_graph *g, const char *name, gm_node x, gm_node cond)
 {
     static const gm_node none = {0};

@@ -80,6 +80,9 @@ static void test_headers(void)
     bad("{'descr': '|O', 'fortran_order': False, 'shape': (1,)}", GM_E_UNSUPPORTED, "astype");
     bad("{'descr': '<U10', 'fortran_order': False, 'shape': (1,)}", GM_E_UNSUPPORTED, "astype");
     bad("{'descr': '<c8', 'fortran_order': False, 'shape': (1,)}", GM_E_UNSUPPORTED, "<c8");
+    bad("{'descr': '<hA', 'fortran_order': False, 'shape': (1,)}", GM_E_UNSUPPORTED, "<hA");
+    bad("{'descr': '<i/', 'fortran_order': False, 'shape': (1,)}", GM_E_UNSUPPORTED, "<i/");
+    bad("{'descr': '<\xff" "1', 'fortran_order': False, 'shape': (1,)}", GM_E_UNSUPPORTED, "none of b1");
     bad("{'descr': '<i3', 'fortran_order': False, 'shape': (1,)}", GM_E_UNSUPPORTED, "<i3");
     bad("{'descr': '<u8', 'fortran_order': False, 'shape': (1,)}", GM_E_UNSUPPORTED, "<u8");
     bad("{'descr': '<f4', 'fortran_order': false, 'shape': (1,)}", GM_E_FORMAT, "neither True nor False");

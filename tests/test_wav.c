@@ -249,6 +249,7 @@ static void test_write(void)
     ok(!gm_tensor_create(ctx, GM_F32, 2, wide, &t) && save(t, 8000, &k, SIZE_MAX) == GM_E_SHAPE, "40,000 channels");
     gm_tensor_destroy(t);
     ok(!gm_tensor_create(ctx, GM_F32, 2, many, &t) && save(t, 8000, &k, SIZE_MAX) == GM_OK && k.n == 44, "no frames");
+    free(k.p);
     t->dims[0] = (int64_t)1 << 31; /* not that many elements: refused before any is read */
     ok(save(t, 8000, &k, SIZE_MAX) == GM_E_SHAPE, "more than 4 GiB");
     t->dims[0] = (int64_t)1 << 62;

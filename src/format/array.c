@@ -11,7 +11,8 @@
 
 gm_dtype gmi_array_dtype(char kind, int32_t width)
 {
-    switch (kind << 4 | width) {
+    if (width < 1 || width > 8) return 0;
+    switch ((uint8_t)kind << 4 | width) {
     case 'b' << 4 | 1:
     case 'u' << 4 | 1: return GM_U8;
     case 'i' << 4 | 1:

@@ -54,20 +54,27 @@ static int string(text *t, size_t *begin, size_t *n)
     return take(t, q) ? 0 : -1;
 }
 
+static gm_status unsupported(const text *t, size_t b, size_t n)
+{
+    char type[24];
+    n = GMI_MIN(n, sizeof type - 1);
+    memcpy(type, t->p + b, n);
+    type[n] = 0;
+    return gmi_fail_at(t->ctx, GM_E_UNSUPPORTED, (int64_t)(t->base + b),
+                       "npy: the element type %S at byte %u is none of b1, i1 to i8, u1 to u4, f2 to f8: convert it with astype", type, t->base + b);
+}
+
 /* "<f4": byte order, kind, bytes. */
 static gm_status descr(text *t, gmi_array *a)
 {
     size_t b, n;
     char order, kind, width;
     if (string(t, &b, &n)) return bad(t, "'descr' is not a plain type such as '<f4': structured arrays are not supported");
-    if (n != 3) return gmi_fail_at(t->ctx, GM_E_UNSUPPORTED, (int64_t)(t->base + b), "npy: the element type at byte %u is none of b1, i1 to i8, u1 to u4, f2 to f8: convert it with astype", t->base + b);
+    if (n != 3) return unsupported(t, b, n);
     order = t->p[b];
     kind = t->p[b + 1];
     width = t->p[b + 2];
-    if (width == '3' || !gmi_array_dtype(kind, width - '0'))
-        return gmi_fail_at(t->ctx, GM_E_UNSUPPORTED, (int64_t)(t->base + b),
-                           "npy: the element type %c%c%c at byte %u is none of b1, i1 to i8, u1 to u4, f2 to f8: convert it with astype", (int)order,
-                           (int)kind, (int)width, t->base + b);
+    if (width == '3' || !gmi_array_dtype(kind, width - '0')) return unsupported(t, b, n);
     if (order != '<' && order != '>' && (order != '|' || width != '1')) return bad(t, "the byte order is neither '<' nor '>'");
     a->kind = kind;
     a->width = width - '0';

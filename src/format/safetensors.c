@@ -509,11 +509,10 @@ static gm_status open_header(gmi_safetensors *s, gmi_in *in)
     walk_header(&w, 1); /* what passed once passes again */
     r = check_twins(s);
     if (!r) r = check_ranges(s);
-    if (!r) r = check_length(s, in);
     if (!r && w.own && !s->checked)
-        r = gmi_st_bad(s->ctx, GM_E_CHECKSUM, GMI_ST_E_DIGEST_MISSING, 8,
+        return gmi_st_bad(s->ctx, GM_E_CHECKSUM, GMI_ST_E_DIGEST_MISSING, 8,
                        "metadata \"genrep.*\" but no \"genrep.sha256\" of 64 lower-case hex digits: the file is damaged, or another tool has rewritten it");
-    return r;
+    return r ? r : check_length(s, in);
 }
 
 gm_status gmi_safetensors_open(gm_context *c, gmi_in *in, gmi_safetensors *s)

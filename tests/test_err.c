@@ -152,6 +152,29 @@ static void test_callbacks(gm_context *c)
     is_int(gmi_callback_status(c, GM_OK, "fetch"), GM_OK, "GM_OK stays");
 }
 
+static gm_status cancellable(gm_context *c)
+{
+    gmi_enter(c, "fit");
+    return gmi_leave(c, gmi_cancelled(c) ? gmi_fail(c, GM_E_CANCELLED, "cancelled") : GM_OK);
+}
+
+static void test_cancel(gm_context *c)
+{
+    gmi_callback_state s;
+    gm_context_cancel(c);
+    is_int(inner(c, GM_E_RANGE), GM_E_RANGE, "a call that cannot be cancelled ignores the flag");
+    is_int(cancellable(c), GM_E_CANCELLED, "the next one that can takes it");
+    is_int(cancellable(c), GM_OK, "once");
+    gm_context_cancel(c);
+    gmi_enter(c, "fit");
+    s = gmi_callback_begin(c);
+    is_int(cancellable(c), GM_E_CANCELLED, "a call inside a callback");
+    gmi_callback_end(c, s);
+    ok(gmi_cancelled(c), "leaves the flag to the outer call");
+    gmi_leave(c, GM_E_CANCELLED);
+    ok(!gmi_cancelled(c), "which takes it");
+}
+
 typedef struct lines {
     int count, level;
     char last[600];
@@ -220,6 +243,7 @@ int main(void)
     test_docs();
     test_messages(c);
     test_callbacks(c);
+    test_cancel(c);
     test_log();
     test_fp_state(c);
     gm_context_destroy(c);

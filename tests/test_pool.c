@@ -21,6 +21,38 @@ static gm_context *context(int32_t threads)
     return gm_context_create(&o, &c) ? NULL : c;
 }
 
+typedef struct handover {
+    pthread_t self;
+    int32_t started, finished;
+} handover;
+
+/* The caller waits for a worker to take an index; the worker takes long. */
+static void hand_over(void *arg, int32_t i)
+{
+    handover *h = arg;
+    struct timespec t = {0, 5000000};
+    (void)i;
+    if (pthread_equal(h->self, pthread_self())) {
+        struct timespec short_time = {0, 100000};
+        for (int k = 0; k < 2000 && !gmi_atomic_get(&h->started); k++) nanosleep(&short_time, NULL);
+        return;
+    }
+    gmi_atomic_set(&h->started, 1);
+    nanosleep(&t, NULL);
+    gmi_atomic_set(&h->finished, 1);
+}
+
+static void test_waiting(void)
+{
+    handover h;
+    gm_context *c = context(2);
+    memset(&h, 0, sizeof h);
+    h.self = pthread_self();
+    gmi_parallel(c, 2, hand_over, &h);
+    if (gm_context_threads(c) > 1) ok(h.started && h.finished, "a region ends after its slowest task, also when the caller has to sleep for it");
+    gm_context_destroy(c);
+}
+
 typedef struct job {
     gm_context *c;
     int32_t count[10000];
@@ -245,6 +277,7 @@ int main(void)
     alarm(120);
     for (int i = 0; i < 4; i++) test_every_index(counts[i]);
     test_shapes_of_regions();
+    test_waiting();
     test_threads();
     test_host_pool();
     test_fork();

@@ -23,7 +23,7 @@ typedef struct gm_reader {
     uint64_t bytes;     /* length of memory; with callbacks the length if known, else 0 */
 } gm_reader;
 
-/* A target of bytes. Set one of write, path and memory; with none of them the bytes are counted only. */
+/* A target of bytes. Set one of write, path and memory; with none of them the bytes are counted in `used`, and the call ends with GM_E_LIMIT. */
 typedef struct gm_writer {
     size_t size; /* sizeof(gm_writer), set by gm_writer_init */
     void *user;  /* first argument of write */

@@ -59,7 +59,8 @@ GM_CALL gm_tensor_reshape(gm_tensor *t, int32_t rank, GM_OPT const int64_t *dims
 GM_CALL gm_tensor_copy(gm_tensor *to, const gm_tensor *from);
 
 /* Reads a NumPy .npy file, versions 1.0 to 3.0, of a type that has its like here, in C or Fortran order and either byte order. The result is
- * row-major with memory of its own. Errors: GM_E_IO, GM_E_FORMAT with the byte, GM_E_DTYPE, GM_E_LIMIT, GM_E_NOMEM, GM_E_BUDGET. */
+ * row-major with memory of its own. Errors: GM_E_IO, GM_E_FORMAT with the byte, GM_E_UNSUPPORTED for other types, GM_E_LIMIT,
+ * GM_E_NOMEM, GM_E_BUDGET. */
 GM_CALL gm_tensor_read_npy(gm_context *c, const gm_reader *r, gm_tensor **out);
 
 /* Writes a tensor as a NumPy .npy file, version 1.0, little-endian, in C order: the same tensor gives the same bytes on every machine. Errors: GM_E_IO,

@@ -43,6 +43,7 @@ struct gm_context {
     int64_t pid;          /* of the process that made it: a forked child runs inline */
     int32_t region;       /* atomic: a parallel region is under way */
     int32_t fail_lock;    /* atomic: guards the message against pool threads */
+    int32_t callbacks;    /* host callbacks under way: what is called there is not the outermost call */
     int32_t held, stale;  /* err.c: a message that a callback's calls may not clear; one they left behind */
     uint64_t fp_word;     /* the host's floating point state, while depth > 0 */
     int32_t depth;        /* public calls under way */
@@ -86,7 +87,7 @@ typedef struct gmi_callback_state {
 gmi_callback_state gmi_callback_begin(gm_context *c);
 void gmi_callback_end(gm_context *c, gmi_callback_state s);
 void gmi_log(gm_context *c, int32_t level, const char *f, ...);
-int gmi_cancelled(gm_context *c); /* the flag; gmi_cancel_clear takes it down */
+int gmi_cancelled(gm_context *c); /* the flag; it stays up until an outermost call has ended with GM_E_CANCELLED (gmi_leave), or gmi_cancel_clear */
 void gmi_cancel_clear(gm_context *c);
 int gmi_status_known(gm_status s); /* 1 for the values of GM_STATUS_LIST */
 /* What a host's callback answered, as the status of the call: known failures are handed on, unknown values become GM_E_CALLBACK. `what` names the

@@ -64,6 +64,7 @@ gm_status gmi_leave(gm_context *c, gm_status s)
     if (s != GM_OK && (c->status == GM_OK || c->stale)) gmi_fail(c, s, "%s", gm_status_text(s));
     if (--c->depth) return s;
     if (s == GM_OK && !c->held && c->status != GM_OK) clear(c); /* a failure that was dealt with */
+    if (s == GM_E_CANCELLED && !c->callbacks) gmi_cancel_clear(c); /* inside a callback it still has to reach the outer call */
     host.word = c->fp_word;
     gmi_fp_restore(host);
     return s;
@@ -124,6 +125,7 @@ gmi_callback_state gmi_callback_begin(gm_context *c)
     s.call = c->call;
     s.fp_word = c->fp_word;
     c->depth = 0;
+    c->callbacks++;
     c->held = c->held || (c->status != GM_OK && !c->stale);
     if (s.depth) { /* the host's code runs with the host's floating point state */
         host.word = c->fp_word;
@@ -136,6 +138,7 @@ void gmi_callback_end(gm_context *c, gmi_callback_state s)
 {
     if (s.depth) gmi_fp_enter();
     if (!c->held && c->status != GM_OK) c->stale = 1;
+    c->callbacks--;
     c->depth = s.depth;
     c->held = s.held;
     c->call = s.call;

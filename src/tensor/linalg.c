@@ -185,7 +185,7 @@ static gm_status scaled_copy(gm_context *c, int64_t n, const double *a, double *
 
 gm_status gmi_linalg_eigen(gm_context *c, int64_t n, const double *a, double *values, double *vectors)
 {
-    double *work = gmi_alloc_n(c, GMI_MAX(n, 1), 4 * sizeof *work), scale;
+    double *work = gmi_alloc_n(c, GMI_MAX(n, 1), 4 * sizeof *work), scale = 1;
     gm_status s;
     if (!work) return c->status;
     s = scaled_copy(c, n, a, vectors, &scale);

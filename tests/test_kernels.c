@@ -4,8 +4,9 @@
  * ladder. Runs on the scalar table and on the best one; checkkern covers the levels between. */
 #include "tap.h"
 #include "base/base.h"
+#define GMI_SQRT_BY_HAND 1
 #include "kernels/fma_soft.h"
-#include "kernels/kernels.h"
+#include "kernels/simd.h"
 #include <float.h>
 
 static gmi_kernels t;
@@ -329,6 +330,28 @@ static void test_fma(void)
 }
 #endif
 
+/* The long-hand square root of machines whose instruction we do not name. */
+static void test_sqrt(void)
+{
+    int64_t wrong = 0;
+    for (int i = 0; i < 100000; i++) {
+        uint64_t u = (uint64_t)draw() << 32 | draw();
+        uint32_t v = draw();
+        double x, a, b;
+        float f, g, h;
+        u = i % 8 == 1 ? u >> 12 : i % 8 == 2 ? u & ~UINT64_C(0xffffffffffff) : u; /* subnormals, few bits */
+        memcpy(&x, &u, sizeof x);
+        memcpy(&f, &v, sizeof f);
+        if (i % 8 == 3) x = (double)(draw() >> 6) * (draw() >> 6), x = x * x; /* exact roots */
+        if (i < 5) x = f = i == 0 ? 0.0f : i == 1 ? -0.0f : i == 2 ? INFINITY : i == 3 ? -1.0f : NAN;
+        a = vd_sqrt(x), b = sqrt(x);
+        g = gmi_sqrt32(f), h = sqrtf(f);
+        wrong += (memcmp(&a, &b, sizeof a) && !(a != a && b != b)) + (memcmp(&g, &h, sizeof g) && !(g != g && h != h));
+        if (wrong == 1) printf("# sqrt(%a) = %a, not %a; sqrt(%a) = %a, not %a\n", x, a, b, (double)f, (double)g, (double)h), wrong++;
+    }
+    ok(wrong == 0, "square root by hand: %d wrong", (int)wrong);
+}
+
 static void test_dispatch(void)
 {
     gmi_kernels k;
@@ -358,6 +381,7 @@ int main(void)
     uint32_t have = gmi_cpu_simd();
     gm_simd levels[2] = {GM_SIMD_SCALAR, gmi_kernels_best(have)};
     test_dispatch();
+    test_sqrt();
 #ifndef GMI_ORACLE
     test_fma();
 #endif

@@ -69,11 +69,11 @@ GMI_INLINE vf vf_neg(vf a) { return gmi_real_of(gmi_bits_of(a) ^ GMI_SIGN); }
 GMI_INLINE vf vf_abs(vf a) { return gmi_real_of(gmi_bits_of(a) & ~GMI_SIGN); }
 GMI_INLINE vf vf_orsign(vf x, vf s) { return gmi_real_of(gmi_bits_of(x) | (gmi_bits_of(s) & GMI_SIGN)); }
 
-/* sqrt, correctly rounded: the instruction where we know it, else long hand. */
-#if defined(__SSE2__)
+/* sqrt, correctly rounded: the instruction where we know it, else long hand (which a test asks for by GMI_SQRT_BY_HAND). */
+#if defined(__SSE2__) && !defined(GMI_SQRT_BY_HAND)
 GMI_INLINE double vd_sqrt(double x) { return _mm_cvtsd_f64(_mm_sqrt_pd(_mm_set1_pd(x))); }
 GMI_INLINE float gmi_sqrt32(float x) { return _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(x))); }
-#elif defined(__aarch64__)
+#elif defined(__aarch64__) && !defined(GMI_SQRT_BY_HAND)
 GMI_INLINE double vd_sqrt(double x)
 {
     double r;
@@ -87,13 +87,13 @@ GMI_INLINE float gmi_sqrt32(float x)
     return r;
 }
 #else
-/* Bit by bit: x = m * 4^e with 2^106 <= m < 2^108 needs a 54-bit root; the remainder decides the rounding (a root is never a midpoint). */
+/* Bit by bit: x = m 2^(e - 1075), e odd, 2^52 <= m < 2^54; sqrt(m 2^54) has 54 bits, the last of which rounds (a root is never a midpoint). */
 GMI_INLINE double vd_sqrt(double x)
 {
     uint64_t u = gmi_u64_of(x), m, root = 0, rem = 0;
     int32_t e, i;
     if (!(x > 0) || u >= UINT64_C(0x7ff0000000000000))
-        return x == 0 || x > 0 ? x : x - x + (0.0 / (x - x)); /* +-0, inf; negative or NaN: NaN */
+        return x == 0 || x > 0 ? x : (x - x) / (x - x); /* +-0, inf; negative or NaN: NaN */
     e = (int32_t)(u >> 52);
     m = u & UINT64_C(0xfffffffffffff);
     if (e)
@@ -101,7 +101,7 @@ GMI_INLINE double vd_sqrt(double x)
     else
         for (e = 1; !(m >> 52); e--)
             m <<= 1;
-    if (!(e & 1)) /* x = m * 2^(e - 1075): make the exponent even */
+    if (!(e & 1))
         m <<= 1, e--;
     for (i = 0; i < 54; i++) { /* two bits of m, from bit 53 down, then zeros */
         uint64_t two = i < 27 ? (m >> (52 - 2 * i)) & 3 : 0, trial = root << 2 | 1;
@@ -112,7 +112,7 @@ GMI_INLINE double vd_sqrt(double x)
     }
     /* root has 54 bits: 53 and the rounding bit */
     root = (root >> 1) + (root & 1);
-    return gmi_f64_of(((uint64_t)((e - 1075 + 53 + 1023 * 2 + 51) / 2) << 52) + (root - (UINT64_C(1) << 52)));
+    return gmi_f64_of(((uint64_t)((e + 1023) / 2) << 52) + (root - (UINT64_C(1) << 52)));
 }
 /* A float's root is no closer than 2^-50 to a midpoint of floats, so rounding the double's rounded root is exact. */
 GMI_INLINE float gmi_sqrt32(float x) { return (float)vd_sqrt((double)x); }

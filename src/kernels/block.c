@@ -145,12 +145,12 @@ int32_t gmi_block_slots(const gmi_kernels *t)
 
 int64_t gmi_block_a_size(const gmi_kernels *t)
 {
-    return (int64_t)gmi_block_slots(t) * t->mr * GMI_KC;
+    return (int64_t)gmi_block_slots(t) * (t->mr * GMI_KC + 16);
 }
 
 gmi_real *gmi_block_slot(const gmi_block *blk, int32_t slot)
 {
-    return blk->a_pack + (int64_t)slot * blk->t->mr * GMI_KC;
+    return blk->a_pack + (int64_t)slot * (blk->t->mr * GMI_KC + 16);
 }
 
 void gmi_block_prepared(const gmi_block *blk, int64_t k0, int64_t klen, int64_t i, int32_t m, int32_t slot, gmi_tile_args *ta)
@@ -191,12 +191,28 @@ static void row_group(const gmi_block *blk, const strip *s, gmi_tile_args *ta, i
     }
 }
 
+/* Groups of at most mr rows, nearly equal: a group of five costs five sixths of one of six, a group of one much more than a sixth. */
+static int64_t count_groups(const gmi_block *blk, int64_t rows)
+{
+    int64_t mr = blk->t->mr, unit = blk->row_unit;
+    if (!unit) return gmi_ceil_div(rows, mr);
+    return rows / unit * gmi_ceil_div(unit, mr) + gmi_ceil_div(rows % unit, mr);
+}
+
+static int64_t group_start(const gmi_block *blk, int64_t rows, int64_t groups, int64_t g)
+{
+    int64_t unit = blk->row_unit, per, u, left;
+    if (!unit) return gmi_part(rows, groups, g);
+    per = gmi_ceil_div(unit, blk->t->mr), u = g / per, left = GMI_MIN(unit, rows - u * unit);
+    return u * unit + gmi_part(left, GMI_MAX(1, gmi_ceil_div(left, blk->t->mr)), g % per);
+}
+
 #define CHUNK_BYTES (128 * 1024) /* of packed B that a batch of prepared rows goes over before the next */
 
 static void panel(const gmi_block *blk, int64_t i0, int64_t i1, int64_t j0, int64_t j1, int64_t k0, int64_t klen, int32_t accumulate, int32_t fill,
                   const gmi_block_out *out)
 {
-    int64_t rows = i1 - i0, groups = gmi_ceil_div(rows, blk->t->mr), first[GMI_SLOTS_MAX + 1], nr = blk->t->nr;
+    int64_t rows = i1 - i0, groups = count_groups(blk, rows), first[GMI_SLOTS_MAX + 1], nr = blk->t->nr;
     int64_t step = blk->prepare ? GMI_MAX(1, CHUNK_BYTES / ((klen + 1) * nr * (int64_t)sizeof(gmi_real))) * nr : j1 - j0;
     int32_t slots = blk->prepare ? gmi_block_slots(blk->t) : 1;
     gmi_tile_args ta;
@@ -208,7 +224,7 @@ static void panel(const gmi_block *blk, int64_t i0, int64_t i1, int64_t j0, int6
     ta.ldc = out->ld;
     for (int64_t g = 0; g < groups; g += slots) {
         int32_t count = (int32_t)GMI_MIN(slots, groups - g);
-        for (int32_t x = 0; x <= count; x++) first[x] = i0 + gmi_part(rows, groups, g + x);
+        for (int32_t x = 0; x <= count; x++) first[x] = i0 + group_start(blk, rows, groups, g + x);
         if (blk->prepare) blk->prepare(blk, k0, klen, first, count);
         for (int64_t j = j0; j < j1; j += step)
             for (int32_t x = 0; x < count; x++) {

@@ -36,6 +36,7 @@ struct gmi_block {
     gmi_block_rows_fn *rows;
     gmi_block_pack_fn *pack;
     const void *user;
+    int64_t row_unit; /* > 0: no group of rows crosses a multiple of this */
     gmi_block_mode mode;
     gmi_real *packed;
     const gmi_real *b;
@@ -56,7 +57,7 @@ typedef struct gmi_block_out {
 #define GMI_SLOTS_MAX 12
 int32_t gmi_block_slots(const gmi_kernels *t);
 int64_t gmi_block_a_size(const gmi_kernels *t); /* elements of a_pack */
-gmi_real *gmi_block_slot(const gmi_block *blk, int32_t slot);
+gmi_real *gmi_block_slot(const gmi_block *blk, int32_t slot); /* GMI_KC rows of mr elements, and room to write 16 more */
 /* A gmi_block_rows_fn for prepared rows: one row of m elements a term. */
 void gmi_block_prepared(const gmi_block *blk, int64_t k0, int64_t klen, int64_t i, int32_t m, int32_t slot, gmi_tile_args *ta);
 /* Number of slabs of a sum of k terms (1 when k <= GMI_SLAB_TERMS). */

@@ -11,8 +11,9 @@
 
 enum { PARTS_C, PARTS_CO, CUT_SLABS, DIRECT };
 
-#define UNIT_ROWS 512
+#define UNIT_ROWS 256
 #define UNIT_COLS 192
+#define ROWS_ALONE 6 /* this many channels of one tap make a good group of rows */
 #define GATHER_COST 0.25 /* cycles an element of x copied */
 #define PACK_COST 3.0
 
@@ -72,7 +73,7 @@ int gmi_conv_dw_plan(gmi_conv_plan *p, const gmi_kernels *t, int32_t max_tasks)
     p->priv[PARTS_C] = p->priv[PARTS_CO] = p->priv[CUT_SLABS] = 1, p->tasks = 1;
     if (g.cg && g.og) choose(p, &g, gmi_worth_tasks((double)g.k * (double)g.og * (double)g.taps * (double)p->c, max_tasks));
     rows = gmi_ceil_div(g.cg, p->priv[PARTS_C]) * g.taps, cols = gmi_ceil_div(gmi_ceil_div(g.og, g.nr), p->priv[PARTS_CO]) * g.nr;
-    p->priv[DIRECT] = rows <= 4 * t->mr && g.og % g.nr == 0;
+    p->priv[DIRECT] = g.og % g.nr == 0 && (rows <= 4 * t->mr || p->co <= 64); /* not with strides that fall on a few sets of the caches */
     p->phases = p->priv[CUT_SLABS] > 1 ? 2 : 1;
     if (gmi_add_bytes(&thread, gmi_block_a_size(t), sizeof(gmi_real)) || gmi_add_bytes(&thread, cols * GMI_KC, sizeof(gmi_real)) ||
         gmi_mul_i64(rows, cols, &area) || gmi_add_bytes(&thread, area, sizeof(gmi_real)) ||
@@ -86,74 +87,88 @@ int gmi_conv_dw_plan(gmi_conv_plan *p, const gmi_kernels *t, int32_t max_tasks)
 /* ---- rows of A: x gathered for one unit ---- */
 typedef struct unit {
     geometry g;
-    const gmi_real *x, *y; /* of the group */
+    const gmi_real *x, *y, *x_end; /* of the group; the end of all of x */
     int64_t c0, cn;
     gmi_block blk;
     const gmi_real *ptr[GMI_MR_MAX];
     int64_t len[1];
 } unit;
 
-/* A run of the m elements of a pixel: channels [c, c + len) of tap (ky, kx), or, with all channels of x, taps kx.. of one ky. */
-typedef struct piece {
-    int64_t ky, kx, c, len, lo, hi; /* output columns [lo, hi) whose x lies inside */
-} piece;
+/* The elements of a group of rows: from element (ky, kx, c) of the unit on, `len` rows. They lie side by side in x when they are channels of one
+ * tap, or taps of one ky that touch (all channels, no dilation); then [lo, hi) are the output columns where all of them are inside x. */
+typedef struct span {
+    int64_t row, len, ky, kx, c, lo, hi;
+} span;
 
+static int32_t taps_touch(const unit *u)
+{
+    return u->g.p->dw == 1 && u->cn == u->g.p->c;
+}
+
+/* Output columns whose x of tap kx is inside. */
 static void limits(const gmi_conv_plan *p, int64_t kx, int64_t *lo, int64_t *hi)
 {
-    int64_t first = p->pl - kx * p->dw, last = p->w - 1 + first; /* 0 <= ow * sw - first and ow * sw <= last */
+    int64_t first = p->pl - kx * p->dw, last = p->w - 1 + first; /* first <= ow * sw <= last */
     *lo = first <= 0 ? 0 : GMI_MIN(p->ow, gmi_ceil_div(first, p->sw));
     *hi = last < 0 ? 0 : GMI_MIN(p->ow, last / p->sw + 1);
-    if (*hi < *lo) *hi = *lo;
 }
 
-static int32_t pieces_of(const unit *u, int64_t i, int32_t m, piece *out)
+static span span_of(const unit *u, int64_t row, int64_t len)
 {
     const gmi_conv_plan *p = u->g.p;
-    int32_t n = 0;
-    while (m > 0) {
-        int64_t tap = i / u->cn, c = i % u->cn, len = GMI_MIN(u->cn - c, m);
-        out[n].ky = tap / p->kw, out[n].kx = tap % p->kw, out[n].c = c, out[n].len = len;
-        limits(p, out[n].kx, &out[n].lo, &out[n].hi);
-        n++, i += len, m -= (int32_t)len;
+    int64_t tap = row / u->cn, last = (row + len - 1) / u->cn, lo, hi;
+    span s;
+    s.row = row, s.len = len, s.ky = tap / p->kw, s.kx = tap % p->kw, s.c = row % u->cn, s.lo = s.hi = 0;
+    if (tap != last && !(taps_touch(u) && last / p->kw == s.ky)) return s;
+    limits(p, s.kx, &s.lo, &s.hi);
+    limits(p, last % p->kw, &lo, &hi);
+    s.lo = GMI_MAX(s.lo, lo), s.hi = GMI_MAX(s.lo, GMI_MIN(s.hi, hi));
+    return s;
+}
+
+/* Element by element, columns [w0, w1): at the borders, and where rows of a group are not side by side. */
+static void gather_border(const unit *u, const span *s, const gmi_real *image, int64_t oh, int64_t w0, int64_t w1, gmi_real *to)
+{
+    const gmi_conv_plan *p = u->g.p;
+    for (int64_t ow = w0; ow < w1; ow++)
+        for (int64_t i = s->row; i < s->row + s->len; i++) {
+            int64_t tap = i / u->cn, y = oh * p->sh - p->pt + tap / p->kw * p->dh, x = ow * p->sw - p->pl + tap % p->kw * p->dw;
+            *to++ = y < 0 || y >= p->h || x < 0 || x >= p->w ? 0 : image[(y * p->w + x) * p->c + i % u->cn];
+        }
+}
+
+/* Columns [w0, w1) of one output row. Inside, a fixed 8 or 16 elements are copied: what is too much is written over by the next column. */
+static void gather(const unit *u, const span *s, const gmi_real *image, int64_t oh, int64_t w0, int64_t w1, gmi_real *to)
+{
+    const gmi_conv_plan *p = u->g.p;
+    int64_t y = oh * p->sh - p->pt + s->ky * p->dh, lo = GMI_MIN(w1, GMI_MAX(w0, s->lo)), hi = GMI_MAX(lo, GMI_MIN(w1, s->hi));
+    int64_t wide = s->len <= 8 ? 8 : 16;
+    if (s->hi > s->lo && (y < 0 || y >= p->h)) {
+        memset(to, 0, (size_t)((w1 - w0) * s->len) * sizeof *to);
+        return;
     }
-    return n;
-}
-
-static void zero_columns(gmi_real *to, int64_t to_step, int64_t count, int64_t len)
-{
-    for (int64_t i = 0; i < count; i++)
-        for (int64_t c = 0; c < len; c++) to[i * to_step + c] = 0;
-}
-
-/* One piece over output columns [w0, w1) of output row (n, oh). */
-static void gather(const unit *u, const piece *q, int64_t n, int64_t oh, int64_t w0, int64_t w1, gmi_real *to, int64_t step)
-{
-    const gmi_conv_plan *p = u->g.p;
-    int64_t y = oh * p->sh - p->pt + q->ky * p->dh, lo = GMI_MIN(w1, GMI_MAX(w0, q->lo)), hi = GMI_MAX(lo, GMI_MIN(w1, q->hi));
-    if (y < 0 || y >= p->h) lo = hi = w1;
-    zero_columns(to, step, lo - w0, q->len);
+    gather_border(u, s, image, oh, w0, lo, to);
     if (hi > lo) {
-        const gmi_real *from = u->x + ((n * p->h + y) * p->w + lo * p->sw - p->pl + q->kx * p->dw) * p->c + u->c0 + q->c;
-        gmi_copy_rows(hi - lo, q->len, from, p->sw * p->c, to + (lo - w0) * step, step);
+        const gmi_real *from = image + (y * p->w + lo * p->sw - p->pl + s->kx * p->dw) * p->c + s->c;
+        int64_t rest = u->x_end - (from + (hi - 1 - lo) * p->sw * p->c);
+        gmi_copy_rows(hi - lo, rest >= wide ? wide : s->len, from, p->sw * p->c, to + (lo - w0) * s->len, s->len);
     }
-    zero_columns(to + (hi - w0) * step, step, w1 - hi, q->len);
+    gather_border(u, s, image, oh, hi, w1, to + (hi - w0) * s->len);
 }
 
 static void prepare_x(const gmi_block *blk, int64_t k0, int64_t klen, const int64_t *first, int32_t count)
 {
     const unit *u = blk->user;
     const gmi_conv_plan *p = u->g.p;
-    piece pieces[GMI_SLOTS_MAX][GMI_MR_MAX];
-    int32_t n[GMI_SLOTS_MAX];
-    for (int32_t g = 0; g < count; g++) n[g] = pieces_of(u, first[g], (int32_t)(first[g + 1] - first[g]), pieces[g]);
-    for (int64_t k = k0; k < k0 + klen;) {
-        int64_t w0 = k % p->ow, w1 = GMI_MIN(p->ow, w0 + k0 + klen - k), row = k / p->ow;
-        for (int32_t g = 0; g < count; g++) {
-            int64_t m = first[g + 1] - first[g];
-            gmi_real *to = gmi_block_slot(blk, g) + (k - k0) * m;
-            for (int32_t x = 0; x < n[g]; to += pieces[g][x].len, x++) gather(u, &pieces[g][x], row / p->oh, row % p->oh, w0, w1, to, m);
-        }
-        k += w1 - w0;
+    span spans[GMI_SLOTS_MAX];
+    int64_t ow = k0 % p->ow, oh = k0 / p->ow % p->oh;
+    const gmi_real *image = u->x + k0 / (p->ow * p->oh) * p->h * p->w * p->c + u->c0;
+    for (int32_t g = 0; g < count; g++) spans[g] = span_of(u, first[g], first[g + 1] - first[g]);
+    for (int64_t k = 0; k < klen;) {
+        int64_t w1 = GMI_MIN(p->ow, ow + klen - k);
+        for (int32_t g = 0; g < count; g++) gather(u, &spans[g], image, oh, ow, w1, gmi_block_slot(blk, g) + k * spans[g].len);
+        k += w1 - ow, ow = 0;
+        if (++oh == p->oh) oh = 0, image += p->h * p->w * p->c;
     }
 }
 
@@ -201,6 +216,8 @@ static void compute_unit(unit *u, const gmi_conv_io *io, int64_t group, int64_t 
     gmi_block_out out;
     part_c(g, ic, &u->c0, &c1), part_co(g, ico, &j0, &j1);
     u->cn = c1 - u->c0, rows = u->cn * g->taps;
+    u->blk.row_unit = taps_touch(u) && u->cn < ROWS_ALONE ? g->p->kw * u->cn : u->cn < ROWS_ALONE ? 0 : u->cn;
+    u->x_end = io->a + g->p->n * g->p->h * g->p->w * g->p->c;
     u->x = io->a + group * g->cg, u->y = u->blk.b = io->b + group * g->og;
     out.rows = NULL;
     if (cut == 1) {

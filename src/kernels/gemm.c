@@ -144,6 +144,7 @@ static void run_init(run *r, const gmi_gemm_plan *p, const gmi_kernels *t, const
 {
     int64_t mode = p->priv[MODE], width = p->priv[BLOCK_COLS];
     gmi_real *s = gmi_align64(scratch), *shared = p->shared_bytes ? gmi_align64(io->shared) : NULL;
+    memset(&r->blk, 0, sizeof r->blk);
     r->p = p, r->io = io, r->q = fold(p), r->a = io->a, r->b = io->b, r->c = io->c, r->task = task;
     r->blk.t = t, r->blk.k = r->q.k, r->blk.n = r->q.n, r->blk.pack = pack_of_b, r->blk.user = r;
     r->blk.mode = (gmi_block_mode)mode, r->blk.packed = shared, r->blk.b = io->b, r->blk.b_rs = p->b_rs, r->blk.ptr = r->ptr, r->blk.len = r->len;

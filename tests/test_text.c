@@ -61,7 +61,8 @@ static void layers(void)
         "residual ( conv 8 k3 p1 ) ( conv 8 k1 )", "concat ( ) ( conv 4 k3 p1; tanh ); relu", "concat ( dense 1 ) ( dense 2 ) ( residual ( relu ) )",
         "maxout 240 5; maxout 10", "minibatch_stddev; minibatch_stddev 8",
         "relu; relu6; leaky_relu; prelu; prelu 16 slope=0.1; elu; elu 0.5; celu; selu; gelu; gelu tanh; silu; mish; softplus; softplus 2; softsign; sigmoid",
-        "log_sigmoid; hard_sigmoid; hard_silu; tanh; hard_tanh; softmax; log_softmax", "dense 2147483647"};
+        "log_sigmoid; hard_sigmoid; hard_silu; tanh; hard_tanh; softmax; log_softmax", "dense 2147483647", "dense 1000000000; dense 100000; embedding 20000000 4096; max_pool k65536",
+        "leaky_relu 1e-7; leaky_relu 100000; leaky_relu 1e-30; elu 0.30000000000000004"};
     static const char *const other[][2] = {
         {"dense 400 relu", "dense 400; relu"},
         {" dense\t400 ;; relu ;", "dense 400; relu"},

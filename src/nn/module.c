@@ -360,7 +360,13 @@ static void print_value(gmi_buf *b, const gmi_arg_spec *s, const gmi_item *it, c
         while (c[n] && c[n] != ' ') n++;
         gmi_buf_add(b, c, n);
     } else {
-        for (i = 0; i < a->n; i++) gmi_buf_format(b, "%s%g", i ? "x" : "", a->v[i]);
+        for (i = 0; i < a->n; i++) {
+            if (i) gmi_buf_text(b, "x");
+            if (s->kind == GMI_ARG_REAL)
+                gmi_buf_format(b, "%g", a->v[i]);
+            else
+                gmi_buf_format(b, "%i", (int64_t)a->v[i]);
+        }
     }
 }
 

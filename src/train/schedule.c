@@ -98,7 +98,6 @@ static gm_status read_phrase(gm_context *c, gmi_phrase *p, gm_schedule *s)
         return st ? st : need(c, p, "warmup", 0.0, 1e15, 0.0, &s->warmup);
     }
     s->kind = k;
-    s->gamma = 1.0;
     st = take_unit(c, p, s);
     if (!st) st = gmi_phrase_check(c, p, kinds[k].numbers, "", kinds[k].values);
     if (!st) st = read_values(c, p, s);
@@ -119,6 +118,7 @@ gm_status gmi_schedule_parse(gm_context *c, const char *text, gm_schedule **out)
     int got;
     *out = NULL;
     memset(&value, 0, sizeof value);
+    value.gamma = 1.0;
     got = gmi_text_next(c, text, &at, &p);
     if (got < 0) return GM_E_INVALID;
     if (got == 0) return gmi_fail_at(c, GM_E_INVALID, 1, "the schedule is empty; write a number");

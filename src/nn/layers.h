@@ -87,6 +87,10 @@ const gm_layer_class *gmi_words_find(const gm_context *c, const gmi_word *w);
 void gmi_words_list(const gm_context *c, gmi_buf *b);
 extern const gmi_layer_def gmi_layer_own;
 
+/* layer_text.c: text to items in an arena, items to canonical text. An unknown word is the status `unknown`. */
+gm_status gmi_seq_parse(gm_context *c, gmi_arena *arena, const char *text, gm_status unknown, gmi_seq *out);
+void gmi_seq_print(const gmi_seq *s, gmi_buf *b);
+/* module.c */
 gm_node gmi_seq_build(const gmi_seq *s, gm_graph *g, gm_node x, gm_node cond);
 
 /* ---- for builders ---- */

@@ -2,7 +2,7 @@
 /* text.c: one grammar for layers, optimizers, schedules and objectives: "word argument ...; word argument ...".
  *
  *   text   = phrase { ";" phrase }            an argument is name=value, or a value by position
- *   phrase = word { argument }                layers add "(" text ")" groups (module.c)
+ *   phrase = word { argument }                layers add "(" text ")" groups (layer_text.c)
  *
  * Tokens are runs of printable ASCII without blanks, ";", "(" and ")". Every complaint names a column (1-based byte of the text), what stood there and
  * what may stand there. Numbers go through base/fmt, so reading and writing are exact inverses. No nesting, no comments, no quoting. */

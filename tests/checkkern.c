@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#define PROFILE UINT64_C(0x3e877840e5518876) /* see digest() */
 enum { ARRAYS = 6, PAGES_BYTES = 1 << 15 };
 typedef struct array {
     int64_t n;
@@ -369,6 +370,33 @@ static void each(void (*f)(kernel_case *, const gmi_kernels *), const gmi_kernel
         }
 }
 
+/* ---- one number over all bits of the scalar table ----
+ * The same for every compiler, option and machine; it changes when a kernel's bits do (a new numeric profile, see CHANGELOG) or when a kernel is added. */
+static uint64_t profile = UINT64_C(0xcbf29ce484222325);
+static void mix(uint32_t v)
+{
+    for (int i = 0; i < 32; i += 8) profile = (profile ^ (v >> i & 255)) * UINT64_C(0x100000001b3);
+}
+static void digest(kernel_case *k, const gmi_kernels *t)
+{
+    static const int64_t sizes[] = {1, 37, 515};
+    for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++)
+        for (int kind = 0; kind < 3; kind++) {
+            k->n = k->cols > 7 && s == 2 ? 40 : sizes[s];
+            k->size(k);
+            prepare(k, 1, kind, 0);
+            k->call(k, t);
+            for (int i = 0; i < k->count; i++)
+                for (int64_t j = 0; k->a[i].bytes == sizeof(float) && j < k->a[i].n; j++) {
+                    float x;
+                    uint32_t u;
+                    memcpy(&x, k->a[i].p + j * (int64_t)sizeof x, sizeof x);
+                    memcpy(&u, &x, sizeof u);
+                    mix(x != x ? 0x7fc00000 : u);
+                }
+        }
+}
+
 /* ---- benchmark ---- */
 static const char *wanted;
 static double seconds(void)
@@ -445,5 +473,11 @@ int main(int argc, char **argv)
         check_tile(&t);
         if (levels[i] != GM_SIMD_SCALAR) each(check, &t);
     }
-    return benching ? 0 : done();
+    if (benching) return 0;
+    now_level = "scalar";
+    if (sizeof(gmi_real) == sizeof(float)) {
+        each(digest, &scalar);
+        ok(profile == PROFILE, "bits of the numeric profile: %016" PRIx64, profile);
+    }
+    return done();
 }

@@ -293,48 +293,56 @@ static inline void vd_sincos_turns(vd u, vd *s, vd *c)
 }
 
 /* ---- gamma functions, x > 0 (Abramowitz and Stegun 6.1.41, 6.3.18, 6.4.11; B_2k are Bernoulli numbers) ----
- * The asymptotic series is used from 10 on; below, x moves up by the recurrence. */
+ * The asymptotic series is used from GMI_FROM on, where its first dropped term is below 1e-11 (1e-16 in the oracle); below, x moves up by the recurrence. */
+#ifdef GMI_ORACLE
+#define GMI_FROM 10
+#else
+#define GMI_FROM 5
+#endif
 
-/* lgamma x = (x - 1/2) log x - x + log(2 pi)/2 + sum of B_2k/(2k (2k - 1) x^(2k - 1)); below 10: lgamma(x + 10) - log(x (x + 1) ... (x + 9)) */
+/* lgamma x = (x - 1/2) log x - x + log(2 pi)/2 + sum of B_2k/(2k (2k - 1) x^(2k - 1)); moved: lgamma(x + N) - log(x (x + 1) ... (x + N - 1)) */
 static inline vd vd_lgamma(vd x)
 {
-    vdm small = vd_lt(x, vd_set1(10));
-    vd y = vd_sel(small, vd_add(x, vd_set1(10)), x), p = vd_sel(small, x, vd_set1(1)), w, series;
+    vdm small = vd_lt(x, vd_set1(GMI_FROM));
+    vd y = vd_sel(small, vd_add(x, vd_set1(GMI_FROM)), x), p = x, w, z, series;
     int i;
-    for (i = 1; i < 10; i++)
-        p = vd_mul(p, vd_sel(small, vd_add(x, vd_set1(i)), vd_set1(1)));
-    w = vd_div(vd_set1(1), y);
-    series = vd_mul(vd_mul(w, w), GMI_H6(vd_mul(w, w), -1.0 / 360, 1.0 / 1260, -1.0 / 1680, 1.0 / 1188, -691.0 / 360360, 1.0 / 156));
+    for (i = 1; i < GMI_FROM; i++)
+        p = vd_mul(p, vd_add(x, vd_set1(i)));
+    p = vd_sel(small, p, vd_set1(1));
+    w = vd_div(vd_set1(1), y), z = vd_mul(w, w);
+    series = vd_mul(z, GMI_H6(z, -1.0 / 360, 1.0 / 1260, -1.0 / 1680, 1.0 / 1188, -691.0 / 360360, 1.0 / 156));
     series = vd_mul(w, vd_add(vd_set1(1.0 / 12), series));
     w = vd_sub(vd_mul(vd_sub(y, vd_set1(0.5)), vd_log(y)), y);
     return vd_sub(vd_add(w, vd_add(series, vd_set1(0.9189385332046728))), vd_log(p));
 }
 
-/* digamma x = log x - 1/(2x) - sum of B_2k/(2k x^2k); below 10: digamma(x + 10) - P'(x)/P(x), P = x (x + 1) ... (x + 9) */
+/* digamma x = log x - 1/(2x) - sum of B_2k/(2k x^2k); moved: digamma(x + N) - P'(x)/P(x), P = x (x + 1) ... (x + N - 1) */
 static inline vd vd_digamma(vd x)
 {
-    vdm small = vd_lt(x, vd_set1(10));
-    vd y = vd_sel(small, vd_add(x, vd_set1(10)), x), p = vd_sel(small, x, vd_set1(1)), dp = vd_sel(small, vd_set1(1), vd_set1(0)), w, z;
+    vdm small = vd_lt(x, vd_set1(GMI_FROM));
+    vd y = vd_sel(small, vd_add(x, vd_set1(GMI_FROM)), x), p = x, dp = vd_set1(1), w, z;
     int i;
-    for (i = 1; i < 10; i++) {
-        vd f = vd_sel(small, vd_add(x, vd_set1(i)), vd_set1(1));
-        dp = vd_add(vd_mul(dp, f), vd_sel(small, p, vd_set1(0)));
+    for (i = 1; i < GMI_FROM; i++) {
+        vd f = vd_add(x, vd_set1(i));
+        dp = vd_add(vd_mul(dp, f), p);
         p = vd_mul(p, f);
     }
+    dp = vd_sel(small, vd_div(dp, p), vd_set1(0));
     w = vd_div(vd_set1(1), y), z = vd_mul(w, w);
     z = vd_mul(z, GMI_H7(z, 1.0 / 12, -1.0 / 120, 1.0 / 252, -1.0 / 240, 1.0 / 132, -691.0 / 32760, 1.0 / 12));
-    return vd_sub(vd_sub(vd_sub(vd_log(y), vd_mul(w, vd_set1(0.5))), z), vd_div(dp, p));
+    return vd_sub(vd_sub(vd_sub(vd_log(y), vd_mul(w, vd_set1(0.5))), z), dp);
 }
 
 /* Order m >= 1: (-1)^(m+1) m! (sum of (x + i)^-(m+1), i < N, + 1/(m y^m) + 1/(2 y^(m+1)) + sum of B_2k C_k/y^(2k + m)), y = x + N,
- * C_k = (2k + m - 1)!/((2k)! m!); N = m + 12 makes the eight terms enough. */
+ * C_k = (2k + m - 1)!/((2k)! m!); N = m - 1 + GMI_FROM (+ 3 in the oracle) makes the eight terms enough. */
 static inline vd vd_polygamma(int32_t m, vd x)
 {
     static const double bernoulli[8] = {1.0 / 6, -1.0 / 30, 1.0 / 42, -1.0 / 30, 5.0 / 66, -691.0 / 2730, 7.0 / 6, -3617.0 / 510};
-    vd sum = vd_set1(0), y = vd_add(x, vd_set1(m + 12)), w = vd_div(vd_set1(1), y), z = vd_mul(w, w), wm = w, tail;
+    const int32_t n = GMI_FROM == 10 ? m + 12 : m - 1 + GMI_FROM;
+    vd sum = vd_set1(0), y = vd_add(x, vd_set1(n)), w = vd_div(vd_set1(1), y), z = vd_mul(w, w), wm = w, tail;
     double c = (m + 1) / 2.0, factorial = m % 2 ? 1 : -1;
     int32_t i, j;
-    for (i = 0; i < m + 12; i++) {
+    for (i = 0; i < n; i++) {
         vd f = vd_div(vd_set1(1), vd_add(x, vd_set1(i))), p = f;
         for (j = 0; j < m; j++)
             p = vd_mul(p, f);

@@ -158,21 +158,26 @@ static double dot(int64_t n, const double *a, const double *b)
     return (s[0] + s[1]) + (s[2] + s[3]);
 }
 
-/* Modified Gram & Schmidt on the k rows of v [k, n], k <= n, each row cleaned twice ("twice is enough", Parlett 1998). A Gaussian matrix gives the Haar
- * distribution: the diagonal of R is positive. */
+/* a minus its components along the i rows of v before it. */
+static void project_out(int64_t i, int64_t n, const double *v, double *a)
+{
+    int64_t j, e;
+    for (j = 0; j < i; j++) {
+        const double *b = v + j * n;
+        double d = dot(n, a, b);
+        for (e = 0; e < n; e++) a[e] -= d * b[e];
+    }
+}
+
+/* Modified Gram & Schmidt on the k rows of v [k, n], k <= n; a row that lost more than half of its square is cleaned once more ("twice is enough", Parlett
+ * 1998). A Gaussian matrix gives the Haar distribution: the diagonal of R is positive. */
 static void orthonormal_rows(int64_t k, int64_t n, double *v)
 {
-    int64_t i, j, e;
-    int pass;
+    int64_t i, e;
     for (i = 0; i < k; i++) {
-        double *a = v + i * n, norm;
-        for (pass = 0; pass < 2; pass++) {
-            for (j = 0; j < i; j++) {
-                const double *b = v + j * n;
-                double d = dot(n, a, b);
-                for (e = 0; e < n; e++) a[e] -= d * b[e];
-            }
-        }
+        double *a = v + i * n, before = dot(n, a, a), norm;
+        project_out(i, n, v, a);
+        if (dot(n, a, a) < 0.5 * before) project_out(i, n, v, a);
         norm = gmi_num_sqrt(dot(n, a, a));
         for (e = 0; e < n; e++) a[e] = norm > 0.0 ? a[e] / norm : 0.0;
     }

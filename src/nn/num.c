@@ -2,7 +2,7 @@
 /* num.c: a few elementary functions of double for host-side numbers: initial weights, schedules, bias corrections.
  *
  * Only + - * / on doubles and integer arithmetic, no contraction, no library: the bits are the same on every platform that has IEEE 754 doubles.
- * sqrt is correctly rounded (digit by digit on integers); log, exp, sine and cosine are within 2 ulp (series after an exact reduction). The vector
+ * sqrt is correctly rounded (an integer remainder); log, exp, sine and cosine are within 2 ulp (series after an exact reduction). The vector
  * kernels of float are elsewhere (kernels/math.h); nothing here is fast and nothing here runs per element of a step. */
 #include "nn/nn.h"
 
@@ -37,31 +37,34 @@ static double split(double x, int32_t *e)
     return from_bits((u & 0xfffffffffffffull) | 0x3ff0000000000000ull);
 }
 
-/* x = m * 2^e with an integer m of 53 or 54 bits and even e; 54 digits of sqrt(m * 2^54) come out one by one, with the remainder deciding the
- * rounding. A tie cannot occur: the square of an odd 54-digit number is no multiple of 2^54. */
+/* x = m 2^e with an integer m of 53 or 54 bits and even e; root = floor(sqrt(m 2^54)) has 54 digits, and the remainder decides the rounding of the last one.
+ * Heron's iteration gives root but for a few units; the remainder, below 2^63 then, is exact modulo 2^64 and corrects it. A tie cannot occur: the
+ * square of an odd 54-digit number is no multiple of 2^54. */
 double gmi_num_sqrt(double x)
 {
-    uint64_t m, root = 0, rest = 0;
+    uint64_t m, root;
+    int64_t rest;
     int32_t e, i;
+    double f, y;
     if (!(x > 0.0)) return x == 0.0 ? x : x - x + (0.0 / (x - x));
     if (x > 1.7976931348623157e308) return x;
-    m = (bits_of(split(x, &e)) & 0xfffffffffffffull) | 0x10000000000000ull;
-    e -= 52;
+    f = split(x, &e);
     if (e & 1) {
-        m <<= 1;
+        f *= 2.0;
         e--;
     }
-    for (i = 0; i < 54; i++) {
-        uint64_t pair = i < 27 ? (m >> (52 - 2 * i)) & 3 : 0, trial = (root << 2) | 1;
-        rest = (rest << 2) | pair;
-        root <<= 1;
-        if (rest >= trial) {
-            rest -= trial;
-            root |= 1;
-        }
-    }
-    return (double)((root + 1) >> 1) * pow2((e - 54) / 2 + 1);
+    m = (uint64_t)(f * 4503599627370496.0); /* 2^52 */
+    y = 0.65 + 0.35 * f;
+    for (i = 0; i < 5; i++) y = 0.5 * (y + f / y);
+    root = (uint64_t)(y * 9007199254740992.0); /* 2^53 */
+    rest = (int64_t)((m << 54) - root * root);
+    for (; rest < 0; rest += (int64_t)(2 * root + 1)) root--;
+    for (; rest > (int64_t)(2 * root); root++) rest -= (int64_t)(2 * root + 1);
+    return (double)((root + 1) >> 1) * pow2(e / 2 - 52);
 }
+
+/* 1 / (2 i + 3) */
+static const double odd[11] = {1.0 / 3, 1.0 / 5, 1.0 / 7, 1.0 / 9, 1.0 / 11, 1.0 / 13, 1.0 / 15, 1.0 / 17, 1.0 / 19, 1.0 / 21, 1.0 / 23};
 
 /* x = f 2^k with f in [sqrt(1/2), sqrt(2)): log x = k log 2 + 2 atanh(s), s = (f - 1) / (f + 1). */
 double gmi_num_log(double x)
@@ -77,7 +80,7 @@ double gmi_num_log(double x)
     }
     s = (f - 1.0) / (f + 1.0);
     s2 = s * s;
-    for (i = 11; i >= 1; i--) sum = (sum + 1.0 / (double)(2 * i + 1)) * s2;
+    for (i = 10; i >= 0; i--) sum = (sum + odd[i]) * s2;
     return (double)k * 6.93147180369123816490e-01 + (2.0 * s + (2.0 * s * sum + (double)k * 1.90821492927058770002e-10));
 }
 
@@ -95,6 +98,10 @@ double gmi_num_exp(double x)
     return k > 1023 ? sum * pow2(1023) * pow2(k - 1023) : sum * pow2(k);
 }
 
+/* 1 / ((i + 1) (i + 2)) */
+static const double ratio[16] = {1.0 / 2,  1.0 / 6,   1.0 / 12,  1.0 / 20,  1.0 / 30,  1.0 / 42,  1.0 / 56,  1.0 / 72,
+                                 1.0 / 90, 1.0 / 110, 1.0 / 132, 1.0 / 156, 1.0 / 182, 1.0 / 210, 1.0 / 240, 1.0 / 272};
+
 /* sin and cos of a whole turn times u; any finite u: the turn is reduced exactly before pi enters. */
 void gmi_num_turn(double u, double *sine, double *cosine)
 {
@@ -105,9 +112,9 @@ void gmi_num_turn(double u, double *sine, double *cosine)
     quarter = (double)q * 0.25;
     r = (t - quarter) * 6.283185307179586;
     r2 = r * r;
-    for (i = 8; i >= 1; i--) {
-        s = (1.0 + s) * -r2 / (double)((2 * i) * (2 * i + 1));
-        c = (1.0 + c) * -r2 / (double)((2 * i - 1) * (2 * i));
+    for (i = 7; i >= 0; i--) {
+        s = (1.0 + s) * (-r2 * ratio[2 * i + 1]);
+        c = (1.0 + c) * (-r2 * ratio[2 * i]);
     }
     s = r + r * s;
     c = 1.0 + c;

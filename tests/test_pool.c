@@ -4,6 +4,7 @@
 #include "tap.h"
 #include <pthread.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -221,6 +222,35 @@ static void test_fork(void)
     gm_context_destroy(c);
 }
 
+/* A process that may have little address space gets fewer threads than it asks for, or a failure, and goes on. */
+static void test_few_threads(void)
+{
+    static job j;
+    int status = 0;
+    pid_t child;
+    fflush(stdout);
+    child = fork();
+    if (child == 0) {
+        struct rlimit small = {40u << 20, 40u << 20};
+        gm_context_options o;
+        gm_context *c = NULL;
+        gm_status s;
+        alarm(20);
+        gm_context_options_init(&o, sizeof o);
+        o.threads = 1000;
+        setrlimit(RLIMIT_AS, &small);
+        s = gm_context_create(&o, &c);
+        if (s != GM_OK) _exit(s == GM_E_NOMEM && !c ? 0 : 4);
+        if (gm_context_threads(c) >= 1000) _exit(5);
+        memset(&j, 0, sizeof j);
+        gmi_parallel(c, 500, tick, &j);
+        gm_context_destroy(c);
+        _exit(all(&j, 500, 1) ? gm_context_threads(NULL) : 3);
+    }
+    waitpid(child, &status, 0);
+    ok(WIFEXITED(status) && WEXITSTATUS(status) == 0, "1000 threads in 40 MiB: fewer, or GM_E_NOMEM (%d)", status);
+}
+
 static void nothing(void *arg, int32_t i)
 {
     (void)arg;
@@ -281,6 +311,7 @@ int main(void)
     test_threads();
     test_host_pool();
     test_fork();
+    test_few_threads();
     test_independent_contexts();
     test_latency();
     return done();

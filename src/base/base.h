@@ -129,6 +129,7 @@ int64_t gmi_permute(int64_t i, int64_t n, uint64_t key);
 void gmi_parallel(gm_context *c, int32_t n, gm_task_fn task, void *arg);
 gm_status gmi_pool_create(gm_context *c, int32_t threads, gmi_pool **out); /* fewer threads when the system gives fewer */
 void gmi_pool_destroy(gm_context *c, gmi_pool *p);
+int32_t gmi_pool_threads(const gmi_pool *p); /* with the caller's */
 
 /* ---- cpu.c ---- */
 uint32_t gmi_cpu_simd(void); /* mask 1 << GM_SIMD_x of what CPU and OS support (scalar always) */

@@ -121,6 +121,31 @@ static gm_status check_options(const gm_context_options *given, gm_context_optio
     return GM_OK;
 }
 
+static void fill(gm_context *c, const gm_context_options *o, const gm_limits *limits, uint32_t have)
+{
+    memset(c, 0, sizeof *c);
+    c->refs = 1;
+    c->alloc = o->alloc;
+    c->alloc_user = o->alloc_user;
+    c->mem_now = c->mem_peak = sizeof *c;
+    c->mem_limit = o->memory_limit;
+    c->alloc_count = 1;
+    c->log = o->log;
+    c->log_user = o->log_user;
+    c->log_level = o->log_level;
+    c->clock = o->clock;
+    c->clock_user = o->clock_user;
+    c->limits = *limits;
+    c->simd_have = have;
+    c->simd = o->simd;
+    c->threads = o->threads ? o->threads : gmi_os_cpus();
+    c->parallel_for = o->parallel_for;
+    c->parallel_user = o->parallel_user;
+    c->pid = gmi_os_pid();
+    c->where = -1;
+    c->call = c->fail_call = "";
+}
+
 gm_status gm_context_create(const gm_context_options *given, gm_context **out)
 {
     gm_context_options o;
@@ -135,34 +160,14 @@ gm_status gm_context_create(const gm_context_options *given, gm_context **out)
     if (o.memory_limit && o.memory_limit < sizeof *c) return GM_E_BUDGET;
     c = o.alloc(o.alloc_user, NULL, 0, sizeof *c, 64);
     if (!c) return GM_E_NOMEM;
-    memset(c, 0, sizeof *c);
-    c->refs = 1;
-    c->alloc = o.alloc;
-    c->alloc_user = o.alloc_user;
-    c->mem_now = c->mem_peak = sizeof *c;
-    c->mem_limit = o.memory_limit;
-    c->alloc_count = 1;
-    c->log = o.log;
-    c->log_user = o.log_user;
-    c->log_level = o.log_level;
-    c->clock = o.clock;
-    c->clock_user = o.clock_user;
-    c->limits = limits;
-    c->simd_have = have;
-    c->simd = o.simd;
-    c->parallel_for = o.parallel_for;
-    c->parallel_user = o.parallel_user;
-    c->where = -1;
-    c->call = c->fail_call = "";
-    c->pid = gmi_os_pid();
-    c->threads = o.threads ? o.threads : gmi_os_cpus();
+    fill(c, &o, &limits, have);
     if (c->threads > 1 && !c->parallel_for) {
         s = gmi_pool_create(c, c->threads, &c->pool);
         if (s != GM_OK) {
             gmi_context_release(c);
             return s;
         }
-        if (!c->pool) c->threads = 1; /* the system gives no threads: one is enough, with the same results */
+        c->threads = c->pool ? gmi_pool_threads(c->pool) : 1; /* fewer, when the system gives fewer: with the same results */
     }
     *out = c;
     return GM_OK;

@@ -357,49 +357,57 @@ static int is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-/* [+-]digits[.digits][e[+-]digits]; returns the bytes used, 0 when there is no number. An `e` without digits is not part of it. */
+/* Counts one digit into d; `behind` is 1 behind the point. */
+static void take_digit(decimal *d, char c, int behind)
+{
+    if (d->digits == 0 && c == '0') { /* a leading zero */
+        d->e10 -= behind;
+        return;
+    }
+    if (d->digits == MAX_DIGITS) {
+        d->more |= c != '0';
+        d->e10 += !behind;
+        return;
+    }
+    if (d->digits < 19) d->small = d->small * 10 + (uint64_t)(c - '0');
+    d->digits++;
+    d->e10 -= behind;
+}
+
+/* e[+-]digits at s[i]; returns the index behind it, or i when it is no exponent (an `e` without digits). */
+static size_t scan_exponent(const char *s, size_t n, size_t i, decimal *d)
+{
+    size_t j = i + 1;
+    int negative = 0;
+    int64_t e = 0;
+    if (i >= n || (s[i] != 'e' && s[i] != 'E')) return i;
+    if (j < n && (s[j] == '-' || s[j] == '+')) negative = s[j++] == '-';
+    if (j >= n || !is_digit(s[j])) return i;
+    for (; j < n && is_digit(s[j]); j++)
+        if (e < INT64_C(1000000000000000)) e = e * 10 + (s[j] - '0'); /* far out of range is far enough */
+    d->e10 += negative ? -e : e;
+    return j;
+}
+
+/* [+-]digits[.digits][e[+-]digits], with digits before or behind the point; returns the bytes used, 0 when there is no number. */
 static size_t scan(const char *s, size_t n, decimal *d)
 {
     size_t i = 0;
-    int any = 0, point = 0;
+    int any = 0, behind = 0;
     memset(d, 0, sizeof *d);
     if (i < n && (s[i] == '-' || s[i] == '+')) d->negative = s[i++] == '-';
     d->at = s + i;
-    for (; i < n && (is_digit(s[i]) || (s[i] == '.' && !point)); i++) {
-        if (s[i] == '.') {
-            if (!any && !(i + 1 < n && is_digit(s[i + 1]))) break;
-            point = 1;
-            continue;
-        }
-        any = 1;
-        if (d->digits == 0 && s[i] == '0') {
-            d->e10 -= point;
-            continue;
-        }
-        if (d->digits < MAX_DIGITS) {
-            if (d->digits < 19) d->small = d->small * 10 + (uint64_t)(s[i] - '0');
-            d->digits++;
-            d->e10 -= point;
-        } else {
-            d->more |= s[i] != '0';
-            d->e10 += !point;
-        }
+    for (; i < n; i++) {
+        if (is_digit(s[i])) {
+            any = 1;
+            take_digit(d, s[i], behind);
+        } else if (s[i] == '.' && !behind && (any || (i + 1 < n && is_digit(s[i + 1]))))
+            behind = 1;
+        else
+            break;
     }
     d->end = s + i;
-    if (!any) return 0;
-    if (i < n && (s[i] == 'e' || s[i] == 'E')) {
-        size_t j = i + 1;
-        int negative = 0;
-        int64_t e = 0;
-        if (j < n && (s[j] == '-' || s[j] == '+')) negative = s[j++] == '-';
-        if (j < n && is_digit(s[j])) {
-            for (; j < n && is_digit(s[j]); j++)
-                if (e < INT64_C(1000000000000000)) e = e * 10 + (s[j] - '0');
-            d->e10 += negative ? -e : e;
-            i = j;
-        }
-    }
-    return i;
+    return any ? scan_exponent(s, n, i, d) : 0;
 }
 
 static int word_at(const char *s, size_t n, const char *word)

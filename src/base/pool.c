@@ -132,7 +132,7 @@ static void wake_workers(gmi_pool *p, int32_t useful)
 static void close_region(gmi_pool *p)
 {
     int32_t inside = gmi_atomic_add(&p->state, -OPEN);
-    for (int i = 0; inside && i < 8 * SPIN; i++) {
+    for (int i = 0; inside && i < 4 * SPIN; i++) {
         gmi_cpu_pause();
         inside = gmi_atomic_get(&p->state);
     }
@@ -214,6 +214,11 @@ void gmi_pool_destroy(gm_context *c, gmi_pool *p)
     pool_free(c, p);
 }
 
+int32_t gmi_pool_threads(const gmi_pool *p)
+{
+    return p->workers + 1;
+}
+
 #else /* every context has one thread, or the host's parallel_for */
 
 static void pool_run(gmi_pool *p, int32_t n, gm_task_fn task, void *arg)
@@ -236,11 +241,17 @@ void gmi_pool_destroy(gm_context *c, gmi_pool *p)
     (void)p;
 }
 
+int32_t gmi_pool_threads(const gmi_pool *p)
+{
+    (void)p;
+    return 1;
+}
+
 #endif
 
 void gmi_parallel(gm_context *c, int32_t n, gm_task_fn task, void *arg)
 {
-    if (n <= 1 || (!c->pool && !c->parallel_for) || c->pid != gmi_os_pid() || !gmi_atomic_cas(&c->region, 0, 1)) {
+    if (n <= 1 || n > INT32_MAX / 2 /* `next` counts past n */ || (!c->pool && !c->parallel_for) || c->pid != gmi_os_pid() || !gmi_atomic_cas(&c->region, 0, 1)) {
         run_inline(n, task, arg);
         return;
     }

@@ -227,6 +227,10 @@ int main(void)
     ok(levels >= 1, "%d levels", levels);
     sweep(300);
     check(problem(3, 14, 14, 1, 20, 4, 2, 1), 0, 2, 1);   /* few channels, all taps in one run */
+    check(problem(2, 28, 28, 1, 64, 4, 2, 1), 0, 3, 1);   /* dx: lanes over pixels */
+    check(problem(1, 40, 25, 3, 71, 5, 3, 2), 1, 5, 1);
+    check(problem(2, 17, 21, 40, 2, 3, 1, 1), 0, 2, 1);   /* conv: lanes over pixels */
+    check(problem(1, 64, 64, 2, 130, 4, 2, 1), 0, 2, 1);
     check(problem(2, 9, 7, 70, 37, 3, 1, 1), 0, 3, 1);    /* panels cut inside taps */
     check(problem(1, 5, 5, 530, 9, 1, 1, 0), 0, 2, 1);    /* one tap longer than a panel */
     check(problem(2, 5, 5, 1100, 3, 3, 2, 1), 0, 4, 1);   /* k over the first slab */

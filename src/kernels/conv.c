@@ -5,11 +5,11 @@
  * other). conv_dx with stride s falls into s * s phases of output positions; a phase uses every s-th tap, so it is a small stride-1 problem of
  * its own with its own piece of packed weights. Sources of few channels would make segments of one or two terms: their terms are copied
  * together first (up to GMI_KC a row).
- * Not here: conv_dw (conv_dw.c), the loop nest (block.c). */
+ * Not here: conv_dw (conv_dw.c), few output channels (conv_planar.c), the loop nest (block.c). */
 #include "kernels/conv.h"
 #include "base/base.h"
 
-enum { CUT_ROWS, CUT_COLS, BLOCK_PIXELS, BLOCK_COLS, SHARED_B };
+enum { PLANAR, CUT_ROWS, CUT_COLS, BLOCK_PIXELS, BLOCK_COLS };
 
 #define FEW_CHANNELS 8
 #define PACK_COST 16.0
@@ -60,26 +60,39 @@ typedef struct run {
     pixel *pixels;     /* of the block and phase */
     gmi_real **out;    /* their rows */
     gmi_real *zeros;
+    const gmi_real *source_end;
     gmi_block blk;
     const gmi_real *ptr[GMI_SEGMENTS_MAX * GMI_MR_MAX];
     int64_t len[GMI_SEGMENTS_MAX];
 } run;
 
 /* ---- packing of weights ---- */
+/* Columns [j, j + n), n <= nr, of all terms (tap, channel) of the panel: for one tap the source steps by w_s along terms, by w_o along columns. */
+static void pack_tap(const run *r, const gmi_real *w, int64_t terms, int64_t n, int64_t nr, gmi_real *out)
+{
+    int64_t ws = r->g.w_s, wo = r->g.w_o;
+    for (int64_t t = 0; t < terms; t++, w += ws, out += nr) {
+        for (int64_t x = 0; x < n; x++) out[x] = w[x * wo];
+        for (int64_t x = n; x < nr; x++) out[x] = 0;
+    }
+}
+
 static void pack_weights(const gmi_block *blk, int64_t k0, int64_t klen, int64_t j0, int64_t j1, gmi_real *out)
 {
     const run *r = blk->user;
     const gmi_gather *g = &r->g;
     int64_t nr = blk->t->nr;
     for (int64_t j = j0; j < j1; j += nr)
-        for (int64_t k = k0; k < k0 + klen; k++, out += nr) {
-            int64_t tap = k / g->scg, ky = r->ay.k0 + tap / r->ax.count * r->ay.kstep, kx = r->ax.k0 + tap % r->ax.count * r->ax.kstep;
-            const gmi_real *w = r->w + k % g->scg * g->w_s + j * g->w_o + ky * g->kw + kx;
-            for (int64_t x = 0; x < nr; x++) out[x] = j + x < j1 ? w[x * g->w_o] : 0;
+        for (int64_t k = k0; k < k0 + klen;) {
+            int64_t tap = k / g->scg, from = k % g->scg, terms = GMI_MIN(g->scg - from, k0 + klen - k);
+            int64_t ky = r->ay.k0 + tap / r->ax.count * r->ay.kstep, kx = r->ax.k0 + tap % r->ax.count * r->ax.kstep;
+            pack_tap(r, r->w + from * g->w_s + j * g->w_o + ky * g->kw + kx, terms, GMI_MIN(nr, j1 - j), nr, out);
+            k += terms, out += terms * nr;
         }
 }
 
 /* ---- rows of A ---- */
+/* Where tap (ty, tx) of a pixel reads, or NULL outside the source. */
 static const gmi_real *source(const run *r, const pixel *q, int64_t ty, int64_t tx)
 {
     int64_t y = q->y + r->ay.d0 + ty * r->ay.dstep, x = q->x + r->ax.d0 + tx * r->ax.dstep;
@@ -91,35 +104,61 @@ static void rows_in_place(const gmi_block *blk, int64_t k0, int64_t klen, int64_
 {
     const run *r = blk->user;
     const pixel *q = r->pixels + i;
-    int64_t scg = r->g.scg, s = 0;
+    int64_t scg = r->g.scg, tap = k0 / scg, from = k0 % scg, ty = klen ? tap / r->ax.count : 0, tx = klen ? tap % r->ax.count : 0, s = 0;
     (void)slot;
-    for (int64_t k = k0; k < k0 + klen; s++) {
-        int64_t tap = k / scg, from = k % scg, len = GMI_MIN(scg - from, k0 + klen - k);
+    for (int64_t left = klen; left > 0; s++) {
+        int64_t len = GMI_MIN(scg - from, left);
         const gmi_real **ptr = blk->ptr + s * GMI_MR_MAX;
         for (int32_t x = 0; x < m; x++) {
-            const gmi_real *at = source(r, q + x, tap / r->ax.count, tap % r->ax.count);
+            const gmi_real *at = source(r, q + x, ty, tx);
             ptr[x] = at ? at + from : r->zeros;
         }
         blk->len[s] = len;
-        k += len;
+        left -= len, from = 0;
+        if (++tx == r->ax.count) tx = 0, ty++;
     }
     ta->segments = s, ta->a = blk->ptr, ta->len = blk->len, ta->a_cs = 1;
+}
+
+/* One row of few channels, any panel. */
+static void gather_row(const run *r, const pixel *q, int64_t k0, int64_t klen, gmi_real *to)
+{
+    int64_t scg = r->g.scg;
+    for (int64_t k = k0; k < k0 + klen;) {
+        int64_t tap = k / scg, from = k % scg, len = GMI_MIN(scg - from, k0 + klen - k);
+        const gmi_real *at = source(r, q, tap / r->ax.count, tap % r->ax.count);
+        for (int64_t c = 0; c < len; c++) *to++ = at ? at[from + c] : 0;
+        k += len;
+    }
+}
+
+/* One row of all taps where the taps of a kernel row touch: runs of ax.count * sc elements, each copied as whole fours (too much is written over
+ * by the next run; the last run of a row leaves up to 3 elements behind it). 0 if a run would leave the source sideways or at its end. */
+static int32_t gather_runs(const run *r, const pixel *q, gmi_real *to)
+{
+    int64_t x = q->x + r->ax.d0, run_len = r->ax.count * r->g.sc, step = r->g.sw * r->g.sc, y = q->y + r->ay.d0;
+    const gmi_real *from = q->image + (y * r->g.sw + x) * r->g.sc;
+    if (x < 0 || x + r->ax.count > r->g.sw) return 0;
+    for (int64_t ty = 0; ty < r->ay.count; ty++, y += r->ay.dstep, from += r->ay.dstep * step, to += run_len) {
+        if (y < 0 || y >= r->g.sh) {
+            for (int64_t i = 0; i < run_len; i++) to[i] = 0;
+            continue;
+        }
+        if (r->source_end - from < run_len + 3) return 0;
+        for (int64_t i = 0; i < run_len; i += 4) memcpy(to + i, from + i, 4 * sizeof *to);
+    }
+    return 1;
 }
 
 static void rows_gathered(const gmi_block *blk, int64_t k0, int64_t klen, int64_t i, int32_t m, int32_t slot, gmi_tile_args *ta)
 {
     const run *r = blk->user;
-    int64_t scg = r->g.scg;
+    int32_t runs = klen == blk->k && r->ax.dstep == 1 && r->g.groups == 1;
     (void)slot;
     for (int32_t x = 0; x < m; x++) {
         gmi_real *to = blk->a_pack + x * klen;
         blk->ptr[x] = to;
-        for (int64_t k = k0; k < k0 + klen;) {
-            int64_t tap = k / scg, from = k % scg, len = GMI_MIN(scg - from, k0 + klen - k);
-            const gmi_real *at = source(r, r->pixels + i + x, tap / r->ax.count, tap % r->ax.count);
-            for (int64_t c = 0; c < len; c++) to[c] = at ? at[from + c] : 0;
-            to += len, k += len;
-        }
+        if (!runs || !gather_runs(r, r->pixels + i + x, to)) gather_row(r, r->pixels + i + x, k0, klen, to);
     }
     blk->len[0] = klen;
     ta->segments = 1, ta->a = blk->ptr, ta->len = blk->len, ta->a_cs = 1;
@@ -167,7 +206,7 @@ static int plan_gather(gmi_conv_plan *p, const gmi_kernels *t, int32_t max_tasks
     p->priv[BLOCK_PIXELS] = GMI_MAX(1, gmi_ceil_div(pixels, GMI_MAX(1, blocks)));
     p->tasks = (int32_t)(grid.rows * grid.cols), p->phases = grid.rows > 1 ? 2 : 1;
     per = p->priv[BLOCK_PIXELS];
-    if (gmi_add_bytes(&shared, packed_size(&g, t), sizeof(gmi_real)) || gmi_add_bytes(&thread, GMI_MR_MAX * GMI_KC, sizeof(gmi_real)) ||
+    if (gmi_add_bytes(&shared, packed_size(&g, t), sizeof(gmi_real)) || gmi_add_bytes(&thread, GMI_MR_MAX * GMI_KC + 4, sizeof(gmi_real)) ||
         gmi_add_bytes(&thread, per, sizeof(pixel) + sizeof(gmi_real *)) || gmi_add_bytes(&thread, g.scg, sizeof(gmi_real)))
         return -1;
     if (g.kh * g.kw * g.scg > GMI_SLAB_TERMS && gmi_add_bytes(&thread, per * p->priv[BLOCK_COLS], sizeof(gmi_real))) return -1;
@@ -186,8 +225,11 @@ static int sizes_ok(const gmi_conv_plan *p)
 
 int gmi_conv_plan_init(gmi_conv_plan *p, const gmi_kernels *t, int32_t max_tasks)
 {
+    int planar;
     if (!sizes_ok(p)) return -1;
-    return p->kind == GMI_CONV_DW ? gmi_conv_dw_plan(p, t, max_tasks) : plan_gather(p, t, max_tasks);
+    if (p->kind == GMI_CONV_DW) return gmi_conv_dw_plan(p, t, max_tasks);
+    planar = gmi_planar_plan(p, t, max_tasks);
+    return planar ? planar == 1 ? 0 : -1 : plan_gather(p, t, max_tasks);
 }
 
 /* ---- execution ---- */
@@ -200,10 +242,11 @@ static void run_init(run *r, const gmi_conv_plan *p, const gmi_kernels *t, const
     r->blk.rows = r->g.scg < FEW_CHANNELS ? rows_gathered : rows_in_place;
     r->blk.mode = p->phases == 2 ? GMI_B_READY : GMI_B_FILL;
     r->blk.a_pack = (gmi_real *)(void *)s;
-    r->pixels = gmi_align64(s + GMI_MR_MAX * GMI_KC * sizeof(gmi_real));
+    r->pixels = gmi_align64(s + (GMI_MR_MAX * GMI_KC + 4) * sizeof(gmi_real));
     r->out = gmi_align64(r->pixels + p->priv[BLOCK_PIXELS]);
     r->zeros = gmi_align64(r->out + p->priv[BLOCK_PIXELS]);
     r->blk.slab = gmi_align64(r->zeros + r->g.scg);
+    r->source_end = io->a + r->g.n * r->g.sh * r->g.sw * r->g.sc;
     memset(r->zeros, 0, (size_t)r->g.scg * sizeof *r->zeros);
 }
 
@@ -266,6 +309,10 @@ void gmi_conv_run(const gmi_conv_plan *p, const gmi_kernels *t, const gmi_conv_i
     run r;
     if (p->kind == GMI_CONV_DW) {
         gmi_conv_dw_run(p, t, io, phase, task, scratch);
+        return;
+    }
+    if (p->priv[PLANAR]) {
+        gmi_planar_run(p, t, io, task, scratch);
         return;
     }
     run_init(&r, p, t, io, scratch);

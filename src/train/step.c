@@ -16,11 +16,14 @@ void gmi_progs_init(gmi_progs *s, gm_context *c, gmi_prog_build_fn build, void *
     s->self = self;
 }
 
-static uint64_t prog_bytes(const gmi_prog *p)
+/* A block takes its bytes and a header of 64 (base/alloc.c). */
+static uint64_t block(uint64_t bytes) { return bytes + 64; }
+
+static uint64_t buffer_bytes(const gmi_prog *p)
 {
-    uint64_t n = gm_program_run_bytes(p->program) + sizeof *p;
-    for (int32_t i = 0; i < p->n_in; i++) n += (uint64_t)p->in_count[i] * sizeof(gmi_real);
-    for (int32_t i = 0; i < p->n_out; i++) n += (uint64_t)p->out[i].count * sizeof(gmi_real);
+    uint64_t n = block(sizeof *p);
+    for (int32_t i = 0; i < p->n_in; i++) n += p->in_name[i][0] ? block((uint64_t)p->in_count[i] * sizeof(gmi_real)) : 0;
+    for (int32_t i = 0; i < p->n_out; i++) n += block((uint64_t)p->out[i].count * sizeof(gmi_real));
     return n;
 }
 
@@ -45,7 +48,6 @@ void gmi_progs_drop(gmi_progs *s, int32_t kind)
             continue;
         }
         *at = p->next;
-        s->bytes -= prog_bytes(p);
         prog_free(s->ctx, p);
     }
 }
@@ -70,33 +72,47 @@ static int evict(gmi_progs *s)
     if (!oldest) return 0;
     gmi_prog *p = *oldest;
     *oldest = p->next;
-    s->bytes -= prog_bytes(p);
     prog_free(s->ctx, p);
     return 1;
 }
 
-static gm_status own_input(gm_context *c, gmi_prog *p, const gm_graph *g, const gmi_leaf *l)
+static gm_status describe_input(gm_context *c, gmi_prog *p, const gm_graph *g, const gmi_leaf *l)
 {
     int32_t i = gmi_program_input_index(p->program, l->name);
     const gmi_gnode *node = &g->nodes[l->node - 1];
     if (i < 0) return GM_OK;
-    if (i >= GMI_PROG_IN || strlen(l->name) >= GMI_PROG_NAME)
-        return gmi_fail(c, GM_E_LIMIT, "input %S: a model's graph may have %d inputs, their names at most %d bytes", l->name, (int32_t)GMI_PROG_IN,
-                        (int32_t)GMI_PROG_NAME - 1);
+    if (i >= p->n_in || strlen(l->name) >= GMI_PROG_NAME)
+        return gmi_fail(c, GM_E_LIMIT, "input %S: its name may have at most %d bytes", l->name, (int32_t)GMI_PROG_NAME - 1);
     if (gmi_count_i64(node->rank, node->dims, &p->in_count[i])) return gmi_fail(c, GM_E_SHAPE, "input %S is too large", l->name);
     memcpy(p->in_name[i], l->name, strlen(l->name) + 1);
-    p->in_own[i] = gmi_alloc_n(c, p->in_count[i], sizeof(gmi_real));
-    p->in[i] = p->in_own[i];
-    return p->in_own[i] ? GM_OK : GM_E_NOMEM;
+    return GM_OK;
 }
 
-static gm_status own_output(gm_context *c, gmi_prog *p, const gm_graph *g, int32_t i, gm_node n)
+/* Names and sizes of inputs and outputs. */
+static gm_status describe(gm_context *c, gmi_prog *p, const gm_graph *g, const gm_node *out)
 {
-    const gmi_gnode *node = gmi_node(g, n);
-    if (gmi_count_i64(node->rank, node->dims, &p->out[i].count)) return gmi_fail(c, GM_E_SHAPE, "output %d is too large", i);
-    p->out[i].p = gmi_alloc_n(c, p->out[i].count, sizeof(gmi_real));
-    p->out_now[i] = p->out[i].p;
-    return p->out[i].p ? GM_OK : GM_E_NOMEM;
+    gm_status st = GM_OK;
+    int32_t n = gmi_program_inputs(p->program);
+    if (n > GMI_PROG_IN) return gmi_fail(c, GM_E_LIMIT, "the graph has %d inputs; a model may have %d", n, (int32_t)GMI_PROG_IN);
+    p->n_in = n;
+    for (int32_t i = 0; !st && i < g->inputs.n; i++) st = describe_input(c, p, g, &g->inputs.p[i]);
+    for (int32_t i = 0; !st && i < p->n_out; i++)
+        if (gmi_count_i64(gmi_node(g, out[i])->rank, gmi_node(g, out[i])->dims, &p->out[i].count)) st = gmi_fail(c, GM_E_SHAPE, "output %d is too large", i);
+    return st;
+}
+
+static gm_status buffers(gm_context *c, gmi_prog *p)
+{
+    for (int32_t i = 0; i < p->n_in; i++) {
+        if (!p->in_name[i][0]) continue;
+        p->in[i] = p->in_own[i] = gmi_alloc_n(c, p->in_count[i], sizeof(gmi_real));
+        if (!p->in_own[i]) return GM_E_NOMEM;
+    }
+    for (int32_t i = 0; i < p->n_out; i++) {
+        p->out_now[i] = p->out[i].p = gmi_alloc_n(c, p->out[i].count, sizeof(gmi_real));
+        if (!p->out[i].p) return GM_E_NOMEM;
+    }
+    return GM_OK;
 }
 
 /* The graph of key and its program; the caller destroys both. */
@@ -122,15 +138,11 @@ static gm_status make(gmi_progs *s, const gmi_prog_key *key, gm_params *w, gmi_p
     p->weights = w;
     if (w) gmi_params_retain(w);
     gm_status st = compile(s, key, &g, node, &p->n_out, &p->program);
-    if (!st) p->n_in = gmi_program_inputs(p->program);
-    if (!st && p->n_in > GMI_PROG_IN) {
-        st = gmi_fail(c, GM_E_LIMIT, "the graph has %d inputs; a model may have %d", p->n_in, (int32_t)GMI_PROG_IN);
-        p->n_in = 0;
-    }
-    for (int32_t i = 0; !st && i < g->inputs.n; i++) st = own_input(c, p, g, &g->inputs.p[i]);
-    for (int32_t i = 0; !st && i < p->n_out; i++) st = own_output(c, p, g, i, node[i]);
-    if (!st) st = gm_run_create(c, p->program, w, &p->run);
+    if (!st) st = describe(c, p, g, node);
     gm_graph_destroy(g);
+    if (!st) st = buffers(c, p);
+    if (!st) st = gm_run_create(c, p->program, w, &p->run);
+    if (st == GM_E_NOMEM && c->status == GM_E_BUDGET) st = GM_E_BUDGET; /* a NULL from gmi_alloc is one of the two */
     if (st)
         prog_free(c, p);
     else
@@ -150,32 +162,32 @@ gm_status gmi_progs_get(gmi_progs *s, gmi_prog_key key, gm_params *w, gmi_prog *
         if (st) return st;
         p->next = s->first;
         s->first = p;
-        s->bytes += prog_bytes(p);
     }
     p->used = ++s->clock;
     *out = p;
     return GM_OK;
 }
 
-gm_status gmi_progs_bytes(gmi_progs *s, gmi_prog_key key, uint64_t *bytes)
+gm_status gmi_progs_bytes(gmi_progs *s, gmi_prog_key key, uint64_t *bytes, uint64_t *peak)
 {
+    gm_context *c = s->ctx;
     gm_node node[GMI_PROG_OUT];
     gm_graph *g = NULL;
     gmi_prog p;
+    const uint64_t before = c->mem_now, high = c->mem_peak;
+    uint64_t compiling, leaves = 0;
     memset(&p, 0, sizeof p);
+    c->mem_peak = c->mem_now; /* to see how much compiling takes for a while */
     gm_status st = compile(s, &key, &g, node, &p.n_out, &p.program);
-    for (int32_t i = 0; !st && i < g->inputs.n; i++) {
-        const gmi_gnode *in = &g->nodes[g->inputs.p[i].node - 1];
-        int32_t at = gmi_program_input_index(p.program, g->inputs.p[i].name);
-        if (at < 0 || at >= GMI_PROG_IN) continue;
-        p.n_in = GMI_MAX(p.n_in, at + 1);
-        if (gmi_count_i64(in->rank, in->dims, &p.in_count[at])) st = GM_E_SHAPE;
-    }
-    for (int32_t i = 0; !st && i < p.n_out; i++)
-        if (gmi_count_i64(gmi_node(g, node[i])->rank, gmi_node(g, node[i])->dims, &p.out[i].count)) st = GM_E_SHAPE;
-    if (!st) *bytes = prog_bytes(&p);
-    gm_program_destroy(p.program);
+    compiling = c->mem_peak - before;
+    c->mem_peak = GMI_MAX(c->mem_peak, high);
+    if (!st) st = describe(c, &p, g, node);
+    if (!st) leaves = (uint64_t)g->params.n + (uint64_t)g->states.n;
     gm_graph_destroy(g);
+    /* the program itself; buffers; the run's arena and its nine small blocks */
+    if (!st) *bytes = (c->mem_now - before) + buffer_bytes(&p) + gm_program_run_bytes(p.program) + 1280 + 8 * (leaves + GMI_PROG_IN + GMI_PROG_OUT);
+    if (!st && peak) *peak = GMI_MAX(*bytes, compiling + block(sizeof p));
+    gm_program_destroy(p.program);
     return st;
 }
 

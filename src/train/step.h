@@ -50,7 +50,6 @@ typedef struct gmi_progs {
     gmi_prog_build_fn build;
     gmi_prog *first;
     uint64_t clock;
-    uint64_t bytes; /* of runs and buffers */
 } gmi_progs;
 
 void gmi_progs_init(gmi_progs *s, gm_context *c, gmi_prog_build_fn build, void *self);
@@ -58,8 +57,9 @@ void gmi_progs_free(gmi_progs *s); /* every program */
 /* The program of key bound to w, compiled now when it is new. Over the memory limit the programs not used longest go first. */
 gm_status gmi_progs_get(gmi_progs *s, gmi_prog_key key, gm_params *w, gmi_prog **out);
 gmi_prog *gmi_progs_find(const gmi_progs *s, gmi_prog_key key, const gm_params *w); /* NULL when it is not compiled */
-/* Bytes that gmi_progs_get(key) would take, binding no parameters and keeping nothing. */
-gm_status gmi_progs_bytes(gmi_progs *s, gmi_prog_key key, uint64_t *bytes);
+/* Bytes that gmi_progs_get(key) would keep, and (may be NULL) the most it takes while it compiles; never too few, above by 2 KiB at most. Binds no
+ * parameters and keeps nothing. */
+gm_status gmi_progs_bytes(gmi_progs *s, gmi_prog_key key, uint64_t *bytes, GM_OPT uint64_t *peak);
 /* Drops the programs of a kind (all: -1). */
 void gmi_progs_drop(gmi_progs *s, int32_t kind);
 

@@ -92,6 +92,16 @@ static gm_status load(gm_params *w, const file *f)
     return gm_params_read(w, &r);
 }
 
+static void little_endian(char *to, const double *v, int n)
+{
+    int i, k;
+    for (i = 0; i < n; i++) {
+        uint64_t u;
+        memcpy(&u, &v[i], sizeof u);
+        for (k = 0; k < 8; k++) to[8 * i + k] = (char)(u >> (8 * k) & 255);
+    }
+}
+
 /* A file of another tool: no digest, F64 weights and PyTorch's extra counter. */
 static void foreign(file *f, const char *extra, int64_t rows)
 {
@@ -102,8 +112,8 @@ static void foreign(file *f, const char *extra, int64_t rows)
     int n = snprintf(text, sizeof text, head, (int)rows, (int)(6 / rows), extra), i;
     for (i = 0; i < 8; i++) f->bytes[i] = (char)((uint64_t)n >> (8 * i) & 255);
     memcpy(f->bytes + 8, text, (size_t)n);
-    memcpy(f->bytes + 8 + n, b, sizeof b);
-    memcpy(f->bytes + 8 + n + 16, w, sizeof w);
+    little_endian(f->bytes + 8 + n, b, 2);
+    little_endian(f->bytes + 8 + n + 16, w, 6);
     memset(f->bytes + 8 + n + 64, 0, 8);
     f->n = (uint64_t)(8 + n + 64 + (extra[0] ? 8 : 0));
 }

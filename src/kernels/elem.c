@@ -23,6 +23,23 @@ gmi_kernels_fill_fn GMI_FILL(elem);
         GMI_EACH(n, u_##name##_at(k, out + i, a + i, p));                                                                                            \
     }
 
+/* The same where the code of `expr` is long: the last vector goes round once more by itself, so that there is one copy. */
+#define LONG_UNARY(name, expr)                                                                                                                       \
+    static void u_##name(int64_t n, gmi_real *out, const gmi_real *a, gmi_real p)                                                                    \
+    {                                                                                                                                                \
+        gmi_real last[GMI_W];                                                                                                                        \
+        int64_t i = 0;                                                                                                                               \
+        for (; i + GMI_W <= n; i += GMI_W) {                                                                                                         \
+            const vf x = vf_load(a + i);                                                                                                             \
+            vf_store(out + i, expr);                                                                                                                 \
+        }                                                                                                                                            \
+        if (GMI_W > 1 && i < n) {                                                                                                                    \
+            vf_store(last, vf_load_n(a + i, n - i));                                                                                                 \
+            u_##name(GMI_W, last, last, p);                                                                                                          \
+            vf_store_n(out + i, vf_load(last), n - i);                                                                                               \
+        }                                                                                                                                            \
+    }
+
 /* out[i] = f(a[i], b[i]) and out[i] = f(a[i], b), x and y the operands. */
 #define BINARY(name, expr)                                                                                                                           \
     GMI_INLINE void b_##name##_at(int64_t k, gmi_real *out, vf x, vf y) { vf_store_n(out, expr, k); }                                                \
@@ -51,18 +68,18 @@ UNARY(square, vf_mul(x, x))
 UNARY(recip, vf_div(vf_set1(1), x))
 UNARY(sqrt, vf_sqrt(x))
 UNARY(rsqrt, vf_div(vf_set1(1), vf_sqrt(x)))
-UNARY(exp, vf_exp(x))
-UNARY(expm1, vf_expm1(x))
-UNARY(log, vf_log(x))
-UNARY(log1p, vf_log1p(x))
-UNARY(tanh, vf_tanh(x))
-UNARY(sigmoid, vf_sigmoid(x))
-UNARY(softplus, vf_softplus(x))
-UNARY(erf, vf_erf(x))
-UNARY(sin, vf_sin(x))
-UNARY(cos, vf_cos(x))
-UNARY(lgamma, vf_lgamma(x))
-UNARY(digamma, vf_digamma(x))
+LONG_UNARY(exp, vf_exp(x))
+LONG_UNARY(expm1, vf_expm1(x))
+LONG_UNARY(log, vf_log(x))
+LONG_UNARY(log1p, vf_log1p(x))
+LONG_UNARY(tanh, vf_tanh(x))
+LONG_UNARY(sigmoid, vf_sigmoid(x))
+LONG_UNARY(softplus, vf_softplus(x))
+LONG_UNARY(erf, vf_erf(x))
+LONG_UNARY(sin, vf_sin(x))
+LONG_UNARY(cos, vf_cos(x))
+LONG_UNARY(lgamma, vf_lgamma(x))
+LONG_UNARY(digamma, vf_digamma(x))
 UNARY(relu, relu(x))
 UNARY(leaky_relu, leaky_relu(x, p))
 UNARY(step, step(x))
@@ -77,7 +94,6 @@ BINARY(min, vf_min(x, y))
 BINARY(lt, vf_keep(vf_lt(x, y), vf_set1(1)))
 BINARY(le, vf_keep(vf_le(x, y), vf_set1(1)))
 BINARY(eq, vf_keep(vf_eq(x, y), vf_set1(1)))
-BINARY(pow, vf_pow(x, y))
 
 static void u_copy(int64_t n, gmi_real *out, const gmi_real *a, gmi_real param)
 {
@@ -86,16 +102,41 @@ static void u_copy(int64_t n, gmi_real *out, const gmi_real *a, gmi_real param)
         memcpy(out, a, (size_t)n * sizeof *out);
 }
 
+/* One copy of pow: a last vector of its own, and a row of b's for the scalar form. */
+static void b_pow(int64_t n, gmi_real *out, const gmi_real *a, const gmi_real *b)
+{
+    gmi_real x[GMI_W], y[GMI_W];
+    int64_t i = 0;
+    for (; i + GMI_W <= n; i += GMI_W)
+        vf_store(out + i, vf_pow(vf_load(a + i), vf_load(b + i)));
+    if (GMI_W > 1 && i < n) {
+        vf_store(x, vf_load_n(a + i, n - i));
+        vf_store(y, vf_load_n(b + i, n - i));
+        b_pow(GMI_W, x, x, y);
+        vf_store_n(out + i, vf_load(x), n - i);
+    }
+}
+
+static void s_pow(int64_t n, gmi_real *out, const gmi_real *a, gmi_real b)
+{
+    gmi_real y[64];
+    int64_t i;
+    for (i = 0; i < 64; i += GMI_W)
+        vf_store(y + i, vf_set1(b));
+    for (i = 0; i < n; i += 64)
+        b_pow(n - i < 64 ? n - i : 64, out + i, a + i, y);
+}
+
 /* The order is p, 0 or 1 to 100 (the factorial leaves double at 171, a float's range long before); outside NaN. */
 static void u_polygamma(int64_t n, gmi_real *out, const gmi_real *a, gmi_real p)
 {
-    int32_t m;
-    if (p == 0) {
+    const int32_t m = p >= 1 && p <= 100 ? (int32_t)p : -1;
+    int64_t i;
+    if (p == 0)
         u_digamma(n, out, a, p);
-        return;
-    }
-    m = p >= 1 && p <= 100 ? (int32_t)p : -1;
-    GMI_EACH(n, vf_store_n(out + i, m > 0 ? vf_polygamma(m, vf_load_n(a + i, k)) : vf_set1((gmi_real)(GMI_INF - GMI_INF)), k));
+    else
+        for (i = 0; i < n; i += GMI_W)
+            vf_store_n(out + i, m > 0 ? vf_polygamma(m, vf_load_n(a + i, n - i)) : vf_set1((gmi_real)(GMI_INF - GMI_INF)), n - i);
 }
 
 GMI_INLINE vf select_of(vf c, vf a, vf b) { return vf_sel(vf_isnan(c), c, vf_sel(vf_eq(c, vf_zero()), b, a)); }

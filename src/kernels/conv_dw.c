@@ -9,7 +9,7 @@
 #include "kernels/conv.h"
 #include "base/base.h"
 
-enum { PARTS_C, PARTS_CO, CUT_SLABS, DIRECT };
+enum { PARTS_C, PARTS_CO, CUT_SLABS };
 
 #define UNIT_ROWS 256
 #define UNIT_COLS 192
@@ -73,7 +73,6 @@ int gmi_conv_dw_plan(gmi_conv_plan *p, const gmi_kernels *t, int32_t max_tasks)
     p->priv[PARTS_C] = p->priv[PARTS_CO] = p->priv[CUT_SLABS] = 1, p->tasks = 1;
     if (g.cg && g.og) choose(p, &g, gmi_worth_tasks((double)g.k * (double)g.og * (double)g.taps * (double)p->c, max_tasks));
     rows = gmi_ceil_div(g.cg, p->priv[PARTS_C]) * g.taps, cols = gmi_ceil_div(gmi_ceil_div(g.og, g.nr), p->priv[PARTS_CO]) * g.nr;
-    p->priv[DIRECT] = g.og % g.nr == 0 && (rows <= 4 * t->mr || p->co <= 64); /* not with strides that fall on a few sets of the caches */
     p->phases = p->priv[CUT_SLABS] > 1 ? 2 : 1;
     if (gmi_add_bytes(&thread, gmi_block_a_size(t), sizeof(gmi_real)) || gmi_add_bytes(&thread, cols * GMI_KC, sizeof(gmi_real)) ||
         gmi_mul_i64(rows, cols, &area) || gmi_add_bytes(&thread, area, sizeof(gmi_real)) ||
@@ -185,8 +184,7 @@ static void unit_init(unit *u, const geometry *g, const gmi_kernels *t, void *sc
     memset(&u->blk, 0, sizeof u->blk);
     u->g = *g;
     u->blk.t = t, u->blk.k = g->k, u->blk.n = g->og, u->blk.prepare = prepare_x, u->blk.rows = gmi_block_prepared, u->blk.pack = pack_y, u->blk.user = u;
-    u->blk.mode = g->p->priv[DIRECT] ? GMI_B_DIRECT : GMI_B_LOCAL, u->blk.b_rs = g->p->co;
-    u->blk.ptr = u->ptr, u->blk.len = u->len;
+    u->blk.mode = GMI_B_LOCAL, u->blk.ptr = u->ptr, u->blk.len = u->len;
     u->blk.a_pack = gmi_align64(scratch);
     u->blk.b_pack = u->blk.a_pack + gmi_block_a_size(t);
     u->blk.slab = u->blk.b_pack + cols * GMI_KC + rows * cols; /* the sums themselves lie before it */
@@ -218,7 +216,7 @@ static void compute_unit(unit *u, const gmi_conv_io *io, int64_t group, int64_t 
     u->cn = c1 - u->c0, rows = u->cn * g->taps;
     u->blk.row_unit = taps_touch(u) && u->cn < ROWS_ALONE ? g->p->kw * u->cn : u->cn < ROWS_ALONE ? 0 : u->cn;
     u->x_end = io->a + g->p->n * g->p->h * g->p->w * g->p->c;
-    u->x = io->a + group * g->cg, u->y = u->blk.b = io->b + group * g->og;
+    u->x = io->a + group * g->cg, u->y = io->b + group * g->og;
     out.rows = NULL;
     if (cut == 1) {
         int64_t cols = gmi_ceil_div(gmi_ceil_div(g->og, g->nr), g->p->priv[PARTS_CO]) * g->nr;

@@ -92,19 +92,12 @@ int gmi_planar_plan(gmi_conv_plan *p, const gmi_kernels *t, int32_t max_tasks)
     return 1;
 }
 
-/* The source rows of the unit, channel by channel, zeros around them. */
+/* The source rows of the unit, channel by channel. What lies outside the source is zero already. */
 static void fill_planes(const planes *p, const gmi_kernels *t, const gmi_real *image, gmi_real *to)
 {
     int64_t a = GMI_MAX(p->x0, 0), b = GMI_MAX(a, GMI_MIN(p->x1, p->g.sw)), sc = p->g.sc;
-    for (int64_t y = p->y0; y < p->y1; y++, to += p->width) {
-        int32_t inside = y >= 0 && y < p->g.sh;
-        int64_t left = inside ? a - p->x0 : p->width, right = inside ? p->x1 - b : 0;
-        if (inside) t->transpose(b - a, sc, image + (y * p->g.sw + a) * sc, sc, to + left, p->plane);
-        for (int64_t c = 0; c < sc; c++) {
-            for (int64_t i = 0; i < left; i++) to[c * p->plane + i] = 0;
-            for (int64_t i = p->width - right; i < p->width; i++) to[c * p->plane + i] = 0;
-        }
-    }
+    for (int64_t y = GMI_MAX(p->y0, 0); y < GMI_MIN(p->y1, p->g.sh); y++)
+        t->transpose(b - a, sc, image + (y * p->g.sw + a) * sc, sc, to + (y - p->y0) * p->width + (a - p->x0), p->plane);
 }
 
 /* w[output channel][tap of the phase][source channel], phases one after another in each output channel's row. */
@@ -164,14 +157,16 @@ static void unit(const planes *p, const gmi_kernels *t, const gmi_real *w, const
 void gmi_planar_run(const gmi_conv_plan *p, const gmi_kernels *t, const gmi_conv_io *io, int32_t task, void *scratch)
 {
     gmi_gather g = gmi_gather_of(p);
-    int32_t dx = p->kind == GMI_CONV_DX;
+    int32_t dx = p->kind == GMI_CONV_DX, zeroed = 0;
     int64_t bands = p->priv[BANDS], units = g.n * bands;
     gmi_real *from = gmi_align64(scratch), *sums = gmi_align64(from + p->priv[PLANE_FLOATS]), *w = gmi_align64(sums + p->priv[SUM_FLOATS]);
     arrange_weights(&g, dx, io->b, w);
-    memset(from + p->priv[PLANE_FLOATS] - 4 * t->nr, 0, (size_t)(4 * t->nr) * sizeof *from); /* the last columns of the last channel read on into it */
     for (int64_t u = gmi_part(units, p->tasks, task); u < gmi_part(units, p->tasks, task + 1); u++) {
         int64_t n = u / bands, o0 = gmi_part(g.oh, bands, u % bands), o1 = gmi_part(g.oh, bands, u % bands + 1);
         planes q = planes_of(&g, dx, o0, o1);
+        /* zeros around the source, and behind the last channel, whose last columns read on: whole images leave them as they are */
+        if (bands > 1 || !zeroed) memset(from, 0, (size_t)p->priv[PLANE_FLOATS] * sizeof *from);
+        zeroed = 1;
         fill_planes(&q, t, io->a + n * g.sh * g.sw * g.sc, from);
         unit(&q, t, w, from, sums, io->c + n * g.oh * g.ow * g.oc, o0, o1);
         if (io->epilogue) io->epilogue(io->epilogue_user, (n * g.oh + o0) * g.ow, (n * g.oh + o1) * g.ow, 0, g.oc, task);

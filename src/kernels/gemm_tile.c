@@ -165,13 +165,21 @@ static void tile(const gmi_tile_args *ta)
     }
 }
 
+/* Blocks of GMI_T x GMI_T; the last ones of a row or column lie over their neighbours rather than leave a rest. */
 static void transpose(int64_t rows, int64_t cols, const gmi_real *x, int64_t ldx, gmi_real *out, int64_t ldo)
 {
-    int64_t r = rows / GMI_T * GMI_T, c = cols / GMI_T * GMI_T;
-    for (int64_t j = 0; j < c; j += GMI_T)
-        for (int64_t i = 0; i < r; i += GMI_T) gmi_transpose_block(x + i * ldx + j, ldx, out + j * ldo + i, ldo);
-    for (int64_t j = 0; j < cols; j++)
-        for (int64_t i = j < c ? r : 0; i < rows; i++) out[j * ldo + i] = x[i * ldx + j];
+    if (rows < GMI_T || cols < GMI_T) {
+        for (int64_t j = 0; j < cols; j++)
+            for (int64_t i = 0; i < rows; i++) out[j * ldo + i] = x[i * ldx + j];
+        return;
+    }
+    for (int64_t j = 0; j < cols; j += GMI_T) {
+        int64_t c = j + GMI_T <= cols ? j : cols - GMI_T;
+        for (int64_t i = 0; i < rows; i += GMI_T) {
+            int64_t r = i + GMI_T <= rows ? i : rows - GMI_T;
+            gmi_transpose_block(x + r * ldx + c, ldx, out + c * ldo + r, ldo);
+        }
+    }
 }
 
 gmi_kernels_fill_fn GMI_FILL(gemm_tile);

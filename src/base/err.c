@@ -61,6 +61,7 @@ void gmi_enter(gm_context *c, const char *call)
 gm_status gmi_leave(gm_context *c, gm_status s)
 {
     gmi_fp host;
+    if (s == GM_E_NOMEM && c->status == GM_E_BUDGET && !c->stale) s = GM_E_BUDGET; /* what the allocator really said */
     if (s != GM_OK && (c->status == GM_OK || c->stale)) gmi_fail(c, s, "%s", gm_status_text(s));
     if (--c->depth) return s;
     if (s == GM_OK && !c->held && c->status != GM_OK) clear(c); /* a failure that was dealt with */

@@ -129,6 +129,7 @@ gm_status gmi_run_exec(gm_run *r, const gmi_exec *e)
     r->step = e->step;
     r->first = e->first;
     r->failed = 0;
+    if (r->params && r->params->views > 0) memset(r->packed, 0, (size_t)p->n_instrs * sizeof *r->packed); /* a host may have written through a view */
     for (int32_t i = 0; i < p->n_inputs; i++)
         if (p->inputs[i].value >= 0) r->ptr[p->inputs[i].value] = (void *)(uintptr_t)e->in[i];
     for (int32_t i = 0; i < p->n_outputs; i++) r->ptr[p->outputs[i].value] = e->out[i];

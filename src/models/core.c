@@ -4,6 +4,7 @@
  * The shadow is one block: [values | states | average's values | average's states]. Keeping the best copies into it, showing the best exchanges it with the
  * live arrays, so that training can go on from the last step as if nothing had been shown. Pointers never move: programs are bound to them. */
 #include "models/core.h"
+#include "nn/nn.h"
 
 gm_status gmi_core_init(gmi_core *m, gm_context *c, const char *family, const gm_spec *x, uint64_t seed, gmi_prog_build_fn build, void *self)
 {
@@ -190,9 +191,9 @@ int64_t gmi_core_chunk(const gmi_core *m, int32_t kind, int32_t draws, int64_t l
 gm_status gmi_core_train_ready(gmi_core *m, int accumulate)
 {
     gm_params *w = m->weights;
-    if (!w->grad && !(w->grad = gmi_alloc_n(m->ctx, w->param_elems, sizeof(gmi_real)))) return GM_E_NOMEM;
-    if (!w->state_next && !(w->state_next = gmi_alloc_n(m->ctx, w->state_elems, sizeof(gmi_real)))) return GM_E_NOMEM;
-    if (accumulate && !m->sum_grad && !(m->sum_grad = gmi_alloc_n(m->ctx, w->param_elems, sizeof(gmi_real)))) return GM_E_NOMEM;
+    if (!w->grad && !(w->grad = gmi_alloc_n(m->ctx, w->param_elems, sizeof(gmi_real)))) return gmi_nomem(m->ctx);
+    if (!w->state_next && !(w->state_next = gmi_alloc_n(m->ctx, w->state_elems, sizeof(gmi_real)))) return gmi_nomem(m->ctx);
+    if (accumulate && !m->sum_grad && !(m->sum_grad = gmi_alloc_n(m->ctx, w->param_elems, sizeof(gmi_real)))) return gmi_nomem(m->ctx);
     return GM_OK;
 }
 
@@ -235,7 +236,7 @@ gm_status gmi_core_keep_best(gmi_core *m)
     for (int32_t i = 0; i < k; i++) total += n[i];
     if (m->shadow_elems < total) {
         to = gmi_realloc(m->ctx, m->shadow, (uint64_t)total * sizeof(gmi_real));
-        if (!to) return GM_E_NOMEM;
+        if (!to) return gmi_nomem(m->ctx);
         m->shadow = to;
         m->shadow_elems = total;
     }

@@ -7,6 +7,7 @@
  * AUTO is unit for u8 and for data with stated bounds, else standard. What needs data (standard; unit and signed without bounds) is fitted on the training
  * part when fit begins (train/data_scale.c), and is the identity until then. Constants are doubles, and part of the model's file. */
 #include "models/core.h"
+#include "nn/nn.h"
 
 static gm_scaling resolve(const gm_spec *x)
 {
@@ -22,7 +23,7 @@ static gm_status set_affine(gmi_core *m, double scale, double shift)
     s->kind = m->spec.scaling;
     s->scale = gmi_alloc(m->ctx, sizeof(double));
     s->shift = gmi_alloc(m->ctx, sizeof(double));
-    if (!s->scale || !s->shift) return GM_E_NOMEM;
+    if (!s->scale || !s->shift) return gmi_nomem(m->ctx);
     s->n = 1;
     s->scale[0] = scale;
     s->shift[0] = shift;

@@ -5,6 +5,7 @@
  * an option that this one does not know cannot be used rightly, and says so. NaN is null. Seeds are decimal text, because JSON readers elsewhere
  * round numbers above 2^53. */
 #include "models/model_io.h"
+#include "nn/nn.h"
 
 static void write_value(gmi_json_out *o, const gmi_field *f)
 {
@@ -132,7 +133,7 @@ static gm_status read_fields(gm_context *c, const char *what, gmi_json *j, gmi_a
         if (seen >> i & 1) return gmi_fail(c, GM_E_MODEL, "%s in the file has %S twice", what, f[i].name);
         seen |= (uint64_t)1 << i;
         int r = read_value(j, gmi_json_next(j), texts, &f[i]);
-        if (r == -2) return GM_E_NOMEM;
+        if (r == -2) return gmi_nomem(c);
         if (r) return gmi_fail(c, GM_E_MODEL, "%s in the file: the value of %S is not valid", what, f[i].name);
     }
     if (e != GMI_JSON_OBJECT_END || gmi_json_next(j) != GMI_JSON_END) return gmi_fail(c, GM_E_MODEL, "%s in the file is malformed", what);

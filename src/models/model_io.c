@@ -4,6 +4,7 @@
  * A file is read in an order that takes no memory on the word of a number: header, metadata, the graph that the options describe (symbolic), the comparison of
  * its parameters with the tensors that are there (whose sizes the format has checked against the file's), and only then arenas and data. */
 #include "models/model_io.h"
+#include "nn/nn.h"
 #include "base/build_info.h"
 #include "format/bytes.h"
 #include "train/optim.h"
@@ -141,7 +142,7 @@ static gm_status write_file(gmi_core *m, const gmi_named_set *s, text_set *meta,
     gmi_st_tensor *t = gmi_alloc_n(m->ctx, (int64_t)s->n + 2, sizeof *t);
     int64_t n = 0;
     gmi_out o;
-    if (!t) return GM_E_NOMEM;
+    if (!t) return gmi_nomem(m->ctx);
     for (; n < s->n; n++)
         t[n] = tensor_of(s->p[n].name, gmi_st_dtype_of(GMI_DTYPE_REAL), s->p[n].slot->rank, s->p[n].slot->dims, s->p[n].p);
     if (m->scaler.n > 1) {
@@ -166,7 +167,7 @@ gm_status gmi_model_write(gmi_core *m, gm_writer *w, const char *options, int ch
     gm_status st = collect(m, checkpoint, &s);
     if (!st) st = metadata(m, options, checkpoint, &meta);
     for (int32_t i = 0; i < meta.n; i++)
-        if (meta.b[i].failed) st = GM_E_NOMEM;
+        if (meta.b[i].failed) st = gmi_nomem(m->ctx);
     if (!st) st = write_file(m, &s, &meta, w);
     for (int32_t i = 0; i < meta.n; i++) gmi_buf_free(&meta.b[i]);
     gmi_named_free(&s);
@@ -310,7 +311,7 @@ static gm_status take_scaling(const gmi_model_file *file, gmi_core *m)
     if (!file->constants) return GM_OK;
     s->scale = gmi_alloc_n(m->ctx, file->constants, sizeof(double));
     s->shift = gmi_alloc_n(m->ctx, file->constants, sizeof(double));
-    if (!s->scale || !s->shift) return GM_E_NOMEM;
+    if (!s->scale || !s->shift) return gmi_nomem(m->ctx);
     s->n = file->constants;
     s->scale[0] = file->scale;
     s->shift[0] = file->shift;
@@ -353,7 +354,7 @@ gm_status gmi_model_load(gmi_model_file *file, gmi_core *m)
     f.m = m;
     f.set = &set;
     f.target = gmi_alloc_n(m->ctx, (int64_t)file->f.n + 1, sizeof *f.target);
-    if (!s && !f.target) s = GM_E_NOMEM;
+    if (!s && !f.target) s = gmi_nomem(m->ctx);
     if (!s) s = match(&f);
     if (!s) s = gmi_safetensors_read(&file->f, &file->in, destination, &f);
     gmi_free(m->ctx, f.target);

@@ -78,7 +78,7 @@ static gm_status keep_text(gm_vae *v, const char **text, const char *dflt)
 {
     const char *s = *text ? *text : dflt;
     *text = gmi_arena_strdup(&v->texts, s, strlen(s));
-    return *text ? GM_OK : GM_E_NOMEM;
+    return *text ? GM_OK : gmi_nomem(v->m.ctx);
 }
 
 static gm_status take_options(gm_vae *v, const gm_vae_options *given)
@@ -138,7 +138,7 @@ static gm_status scratch(gm_vae *v)
     v->sums = gmi_alloc_n(c, 3 * v->o.latent_dim, sizeof(double));
     v->m.fit.kl = gmi_alloc_n(c, v->o.latent_dim, sizeof(double));
     v->m.fit.n_kl = v->o.latent_dim;
-    return v->kl_dim && v->sums && v->m.fit.kl ? GM_OK : GM_E_NOMEM;
+    return v->kl_dim && v->sums && v->m.fit.kl ? GM_OK : gmi_nomem(c);
 }
 
 void gmi_vae_retain(gm_vae *v) { v->m.refs++; }
@@ -165,7 +165,7 @@ gm_status gmi_vae_make(gm_context *c, const gm_spec *x, const gm_vae_options *o,
 {
     gm_vae *v = gmi_alloc(c, sizeof *v);
     *out = NULL;
-    if (!v) return GM_E_NOMEM;
+    if (!v) return gmi_nomem(c);
     gmi_arena_init(&v->texts, c);
     gm_status s = gmi_core_init(&v->m, c, "vae", x, o && o->size >= sizeof *o ? o->seed : 0, gmi_vae_build, v);
     if (!s) s = take_options(v, o);

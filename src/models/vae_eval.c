@@ -89,7 +89,7 @@ gm_status gmi_vae_evaluate(gm_vae *v, gm_dataset *d, int32_t samples, gmi_tick_f
     memset(&f, 0, sizeof f);
     if (count < 1) return gmi_fail(c, GM_E_RANGE, "the dataset is %s; evaluation needs a known number of rows", count < 0 ? "endless" : "empty");
     f.kl = nested ? gmi_alloc_n(c, 3 * dim, sizeof(double)) : v->sums;
-    if (!f.kl) return GM_E_NOMEM;
+    if (!f.kl) return gmi_nomem(c);
     f.mean = f.kl + dim;
     f.square = f.kl + 2 * dim;
     memset(f.kl, 0, (size_t)(3 * dim) * sizeof(double));

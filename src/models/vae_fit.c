@@ -45,7 +45,7 @@ static gm_status data_means(gm_vae *v, gm_dataset *d, double *sum, int64_t rows)
     const int64_t e = v->m.elems, k = v->plan.categories;
     gmi_real *x = gmi_alloc_n(v->m.ctx, e * GMI_INFER_ROWS, sizeof *x);
     int64_t at[GMI_INFER_ROWS];
-    gm_status s = x ? gmi_dataset_reserve(d, GMI_INFER_ROWS) : GM_E_NOMEM;
+    gm_status s = x ? gmi_dataset_reserve(d, GMI_INFER_ROWS) : gmi_nomem(v->m.ctx);
     for (int64_t r = 0; !s && r < rows; r += GMI_INFER_ROWS) {
         int64_t n = GMI_MIN(rows - r, GMI_INFER_ROWS);
         for (int64_t i = 0; i < n; i++) at[i] = r + i;
@@ -93,7 +93,7 @@ gm_status gmi_vae_bias_init(gm_vae *v, gm_dataset *d)
     const int64_t k = v->plan.categories ? v->plan.categories : 1, count = gmi_dataset_count(d), rows = count < 0 ? 4096 : count;
     if (!b || (b->count != v->m.elems * v->plan.per_element && b->count != v->m.spec.dims[0] * v->plan.per_element)) return GM_OK;
     double *sum = gmi_alloc_n(v->m.ctx, v->m.elems * k, sizeof *sum);
-    gm_status s = sum ? data_means(v, d, sum, rows) : GM_E_NOMEM;
+    gm_status s = sum ? data_means(v, d, sum, rows) : gmi_nomem(v->m.ctx);
     if (!s) spread(v, b, sum, (double)rows);
     if (!s) gmi_params_changed(v->m.weights);
     if (!s) gmi_core_average_reset(&v->m);

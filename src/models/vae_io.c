@@ -38,7 +38,7 @@ gm_status gmi_vae_write(gm_vae *v, gm_writer *w, int checkpoint)
     gmi_buf_init(&b, c);
     option_fields(&o, &extra, f);
     gmi_fields_write(&b, f, OPTION_FIELDS);
-    gm_status s = b.failed ? GM_E_NOMEM : gmi_model_write(&v->m, w, gmi_buf_cstr(&b), checkpoint);
+    gm_status s = b.failed ? gmi_nomem(c) : gmi_model_write(&v->m, w, gmi_buf_cstr(&b), checkpoint);
     gmi_buf_free(&b);
     return s;
 }

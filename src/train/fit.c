@@ -6,6 +6,7 @@
  * of epochs, but at least 100 steps apart, so that patience means the same on small data. The end of an epoch is told by the state (rows summed, none
  * left), not by the loop, so that a loop that was stopped between the two is taken up there by the next one. */
 #include "train/fit.h"
+#include "nn/nn.h"
 #include "format/bytes.h"
 #include "train/record.h"
 
@@ -345,7 +346,7 @@ static gm_status prepare(loop *l)
     const int64_t micro = GMI_MIN(l->o.batch, l->span);
     l->index = gmi_alloc_n(l->c, l->span, sizeof *l->index);
     l->kl = gmi_alloc_n(l->c, l->s->n_kl, sizeof *l->kl);
-    if (!l->index || !l->kl) return GM_E_NOMEM;
+    if (!l->index || !l->kl) return gmi_nomem(l->c);
     gm_status s = l->f->begin(l->f->self, l->train, &l->o);
     if (!s && l->s->step < l->last) s = l->f->reserve(l->f->self, l->train, micro);
     if (!s && l->span % micro) s = l->f->reserve(l->f->self, l->train, l->span % micro);

@@ -106,11 +106,11 @@ static gm_status buffers(gm_context *c, gmi_prog *p)
     for (int32_t i = 0; i < p->n_in; i++) {
         if (!p->in_name[i][0]) continue;
         p->in[i] = p->in_own[i] = gmi_alloc_n(c, p->in_count[i], sizeof(gmi_real));
-        if (!p->in_own[i]) return GM_E_NOMEM;
+        if (!p->in_own[i]) return gmi_nomem(c);
     }
     for (int32_t i = 0; i < p->n_out; i++) {
         p->out_now[i] = p->out[i].p = gmi_alloc_n(c, p->out[i].count, sizeof(gmi_real));
-        if (!p->out[i].p) return GM_E_NOMEM;
+        if (!p->out[i].p) return gmi_nomem(c);
     }
     return GM_OK;
 }
@@ -133,7 +133,7 @@ static gm_status make(gmi_progs *s, const gmi_prog_key *key, gm_params *w, gmi_p
     gm_node node[GMI_PROG_OUT];
     gm_graph *g = NULL;
     gmi_prog *p = gmi_alloc(c, sizeof *p);
-    if (!p) return GM_E_NOMEM;
+    if (!p) return gmi_nomem(c);
     p->key = *key;
     p->weights = w;
     if (w) gmi_params_retain(w);

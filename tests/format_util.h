@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* format_util.h: what the tests of the file formats share: contexts with a counting, failing allocator; sources as memory or as a pipe that gives a few bytes at a
- * time and may fail; a sink that grows. */
+/* format_util.h: what the tests of the file formats share: contexts with a counting, failing allocator; sources as memory or as a pipe that gives a
+ * few bytes at a time and may fail; a sink that grows. */
 #ifndef GM_TESTS_FORMAT_UTIL_H
 #define GM_TESTS_FORMAT_UTIL_H
 #include "base/base.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_csv.c: texts and the cells they must give, at every size of the source's pieces; numeric tables; messages with line and column; limits; the writer, read back. */
+/* test_csv.c: texts and the cells they must give, at every size of the source's pieces; numeric tables; messages with line and column; limits; the
+ * writer, read back. */
 #include "format/csv.h"
 #include "format_util.h"
 
@@ -57,7 +58,8 @@ static void bad_n(const char *text, size_t n, const gmi_csv_options *o, gm_statu
     for (size_t step = 0; step < 3; step++) {
         uint64_t before = fu_now(ctx);
         gm_status s = cells(ctx, text, n, step, o, got);
-        ok(s == want && fu_says(ctx, "cells: csv: ") && fu_says(ctx, says) && ctx->where == line && fu_now(ctx) == before, "refused: %s", gm_context_error(ctx));
+        ok(s == want && fu_says(ctx, "cells: csv: ") && fu_says(ctx, says) && ctx->where == line && fu_now(ctx) == before, "refused: %s",
+           gm_context_error(ctx));
     }
 }
 
@@ -117,7 +119,14 @@ static void test_refused(void)
         char *p = malloc(n);
         gm_limits old = ctx->limits;
         memset(p, ',', n);
-        bad_n(p, n, NULL, GM_E_LIMIT, "more than 32768 columns", 1);
+        bad_n(p, n, NULL, GM_E_LIMIT, "more than 65536 columns", 1);
+        for (size_t k = 65535; k < 65537; k++) {
+            fu_source s = fu_bytes(p, k, 0);
+            gmi_csv t;
+            gmi_in in;
+            ok(!fu_open(ctx, &s, &in) && gmi_csv_open(ctx, &in, NULL, &t) == (k == 65535 ? GM_OK : GM_E_LIMIT), "%d columns", (int)k + 1);
+            gmi_csv_close(&t);
+        }
         memset(p, 'x', n);
         memcpy(p, "1\n\"", 3);
         ctx->limits.header_bytes = 50000;
@@ -149,7 +158,8 @@ static void test_window(void)
         while (!gmi_csv_next(&t, &got) && got) {
             char want[32];
             snprintf(want, sizeof want, "%d\"\n", (int)rows);
-            wrong += (int)t.cells[0].n != 1 + rows * 37 % 5000 || atoi(t.cells[0].text) != rows || strcmp(t.cells[1].text, want) || t.line != 2 * rows + 1;
+            wrong += (int)t.cells[0].n != 1 + rows * 37 % 5000 || atoi(t.cells[0].text) != rows || strcmp(t.cells[1].text, want) ||
+                t.line != 2 * rows + 1;
             rows++;
         }
         gmi_csv_close(&t);
@@ -175,7 +185,8 @@ static gm_status table(gm_context *c, const char *text, size_t step, const gmi_c
 
 static void test_numbers(void)
 {
-    static const char *const pick[] = {"c", "a"}, *const places[] = {"3", "1"}, *const none[] = {"zz"}, *const wrong_place[] = {"4"}, *const half[] = {"1x"}, *const nought[] = {"0"},
+    static const char *const pick[] = {"c", "a"}, *const places[] = {"3", "1"}, *const none[] = {"zz"}, *const wrong_place[] = {"4"},
+        *const half[] = {"1x"}, *const nought[] = {"0"},
                       *const words[] = {"b"};
     gmi_csv_options o;
     gm_tensor *t;
@@ -183,7 +194,8 @@ static void test_numbers(void)
     gmi_csv_options_init(&o);
     gmi_buf_init(&names, ctx);
     ok(!table(ctx, "a,b,c\n1,2,3\n-4.5, 5e1 ,\"6\"\n", 2, NULL, GM_F32, &t, &names), "a table");
-    ok(t->rank == 2 && t->dims[0] == 2 && t->dims[1] == 3 && ((float *)t->data)[3] == -4.5f && ((float *)t->data)[4] == 50 && ((float *)t->data)[5] == 6, "f32 values");
+    ok(t->rank == 2 && t->dims[0] == 2 && t->dims[1] == 3 && ((float *)t->data)[3] == -4.5f && ((float *)t->data)[4] == 50 &&
+       ((float *)t->data)[5] == 6, "f32 values");
     ok(names.n == 6 && !memcmp(names.p, "a\0b\0c", 6), "names");
     gm_tensor_destroy(t);
     gmi_buf_free(&names);
@@ -195,12 +207,14 @@ static void test_numbers(void)
     gm_tensor_destroy(t);
     gmi_buf_free(&names);
     o.select = places;
-    ok(!table(ctx, "1,2,3\n", 0, &o, GM_F64, &t, &names) && ((double *)t->data)[0] == 3 && ((double *)t->data)[1] == 1 && !names.n, "columns by number");
+    ok(!table(ctx, "1,2,3\n", 0, &o, GM_F64, &t, &names) && ((double *)t->data)[0] == 3 && ((double *)t->data)[1] == 1 && !names.n,
+       "columns by number");
     gm_tensor_destroy(t);
     ok(table(ctx, "a,b,c\n1,2,3\n", 0, &o, GM_F64, &t, NULL) == GM_E_UNKNOWN && !t, "numbers are no names where there are names");
     o.select_n = 1;
     o.select = none;
-    ok(table(ctx, "a,b,c\n1,2,3\n", 0, &o, GM_F64, &t, NULL) == GM_E_UNKNOWN && fu_says(ctx, "no column is named \"zz\""), "an unknown column: %s", gm_context_error(ctx));
+    ok(table(ctx, "a,b,c\n1,2,3\n", 0, &o, GM_F64, &t, NULL) == GM_E_UNKNOWN && fu_says(ctx, "no column is named \"zz\""), "an unknown column: %s",
+       gm_context_error(ctx));
     o.select = wrong_place;
     ok(table(ctx, "1,2,3\n", 0, &o, GM_F64, &t, NULL) == GM_E_UNKNOWN, "column 4 of 3");
     o.select = half;
@@ -210,7 +224,8 @@ static void test_numbers(void)
     o.select = words;
     ok(table(ctx, "1,2,3\n", 0, &o, GM_F64, &t, NULL) == GM_E_UNKNOWN, "a name where there are none");
     o.select_n = 0;
-    ok(!table(ctx, "a;b\n\t1 ; 2\t\n\t \t3;4 \n", 0, &o, GM_F64, &t, NULL) && ((double *)t->data)[0] == 1 && ((double *)t->data)[1] == 2 && ((double *)t->data)[3] == 4, "spaces and tabs around");
+    ok(!table(ctx, "a;b\n\t1 ; 2\t\n\t \t3;4 \n", 0, &o, GM_F64, &t, NULL) && ((double *)t->data)[0] == 1 && ((double *)t->data)[1] == 2 &&
+       ((double *)t->data)[3] == 4, "spaces and tabs around");
     gm_tensor_destroy(t);
     ok(table(ctx, "a,b\n1,2x\n", 0, &o, GM_F64, &t, NULL) == GM_E_FORMAT, "a number and more");
     ok(table(ctx, "a,b\n1,2\n3\n", 0, &o, GM_F64, &t, NULL) == GM_E_FORMAT && ctx->where == 3, "a short row");
@@ -221,18 +236,22 @@ static void test_numbers(void)
         ok(!table(ctx, wide, 0, &o, GM_F32, &t, NULL) && t->dims[1] == 1000 && ((float *)t->data)[999] == 9, "1,000 columns");
         gm_tensor_destroy(t);
     }
-    ok(table(ctx, "a,b\n1,2\n3,x y\n", 0, &o, GM_F64, &t, NULL) == GM_E_FORMAT && fu_says(ctx, "line 3, column 2 \"b\": \"x y\" is no finite number") && ctx->where == 3,
+    ok(table(ctx, "a,b\n1,2\n3,x y\n", 0, &o, GM_F64, &t, NULL) == GM_E_FORMAT &&
+       fu_says(ctx, "line 3, column 2 \"b\": \"x y\" is no finite number") && ctx->where == 3,
        "a word: %s", gm_context_error(ctx));
     ok(table(ctx, "a,b\n1,2\n3,inf\n", 0, &o, GM_F64, &t, NULL) == GM_E_FORMAT && fu_says(ctx, "no finite"), "an infinity");
-    ok(table(ctx, "a,b\n1,2\n3, \n", 0, &o, GM_F64, &t, NULL) == GM_E_FORMAT && fu_says(ctx, "the value is missing"), "a missing one: %s", gm_context_error(ctx));
+    ok(table(ctx, "a,b\n1,2\n3, \n", 0, &o, GM_F64, &t, NULL) == GM_E_FORMAT && fu_says(ctx, "the value is missing"), "a missing one: %s",
+       gm_context_error(ctx));
     ok(table(ctx, "a,b\n1,2\n3,nan\n", 0, &o, GM_F64, &t, NULL) == GM_E_FORMAT && fu_says(ctx, "the value is missing"), "nan");
-    ok(table(ctx, "1,2\n3,1e39\n", 0, &o, GM_F32, &t, NULL) == GM_E_FORMAT && fu_says(ctx, "line 2, column 2: 1e39 does not fit f32"), "1e39 as f32: %s", gm_context_error(ctx));
+    ok(table(ctx, "1,2\n3,1e39\n", 0, &o, GM_F32, &t, NULL) == GM_E_FORMAT && fu_says(ctx, "line 2, column 2: 1e39 does not fit f32"),
+       "1e39 as f32: %s", gm_context_error(ctx));
     o.select_n = 1;
     o.select = places + 1;
     ok(table(ctx, "1e39,2\n", 0, &o, GM_F32, &t, NULL) == GM_E_FORMAT && fu_says(ctx, "column 1: "), "with a choice");
     o.select_n = 0;
     o.missing = 1;
-    ok(!table(ctx, "a,b\n1,2\n,nan\n", 0, &o, GM_F32, &t, NULL) && ((float *)t->data)[2] != ((float *)t->data)[2] && ((float *)t->data)[3] != ((float *)t->data)[3], "missing values are NaN");
+    ok(!table(ctx, "a,b\n1,2\n,nan\n", 0, &o, GM_F32, &t, NULL) && ((float *)t->data)[2] != ((float *)t->data)[2] &&
+       ((float *)t->data)[3] != ((float *)t->data)[3], "missing values are NaN");
     gm_tensor_destroy(t);
     ok(table(ctx, "a,b\n1,2\n3,inf\n", 0, &o, GM_F64, &t, NULL) == GM_E_FORMAT, "an infinity is not missing");
     ok(table(ctx, "a,b\n", 0, &o, GM_F64, &t, NULL) == GM_E_FORMAT && fu_says(ctx, "none of values"), "names alone");
@@ -240,7 +259,8 @@ static void test_numbers(void)
     ctx->limits.tensor_bytes = 20;
     ok(table(ctx, "1\n2\n3\n4\n5\n", 0, &o, GM_F32, &t, NULL) == GM_OK && t->dims[0] == 5, "at the limit");
     gm_tensor_destroy(t);
-    ok(table(ctx, "1\n2\n3\n4\n5\n6\n", 0, &o, GM_F32, &t, NULL) == GM_E_LIMIT && fu_says(ctx, "row 6"), "one past the limit: %s", gm_context_error(ctx));
+    ok(table(ctx, "1\n2\n3\n4\n5\n6\n", 0, &o, GM_F32, &t, NULL) == GM_E_LIMIT && fu_says(ctx, "row 6"), "one past the limit: %s",
+       gm_context_error(ctx));
     ctx->limits.tensor_bytes = 1 << 30;
 }
 
@@ -288,7 +308,8 @@ static void test_write(void)
             o.missing = 1;
             ok(!save(ctx, t, NULL, &k, SIZE_MAX), "without names");
             is_text((char *)k.p, "1,-2,3\n4,,0.1\n", "no first row");
-            ok(!table(ctx, (char *)k.p, 3, &o, GM_F64, &u, NULL) && u->dims[0] == 2 && ((double *)u->data)[5] == 0.1 && ((double *)u->data)[4] != ((double *)u->data)[4], "read back");
+            ok(!table(ctx, (char *)k.p, 3, &o, GM_F64, &u, NULL) && u->dims[0] == 2 && ((double *)u->data)[5] == 0.1 &&
+               ((double *)u->data)[4] != ((double *)u->data)[4], "read back");
             gm_tensor_destroy(u);
             free(k.p);
             ok(save(ctx, t, names, &k, 0) == GM_E_IO, "a write that fails");

@@ -23,7 +23,8 @@ static void bad(const char *what, const char *p, size_t n, gm_status want, const
     for (size_t step = 0; step < 3; step += 2) {
         gm_status r;
         uint64_t before = fu_now(ctx);
-        ok(!load(ctx, fu_bytes(p, n, step), &r) && r == want && fu_says(ctx, "open_idx: idx: ") && fu_says(ctx, says) && fu_now(ctx) == before, "%s: %s", what,
+        ok(!load(ctx, fu_bytes(p, n, step), &r) && r == want && fu_says(ctx, "open_idx: idx: ") && fu_says(ctx, says) && fu_now(ctx) == before,
+           "%s: %s", what,
            gm_context_error(ctx));
     }
 }
@@ -79,7 +80,8 @@ static void test_types(void)
             if (t && t->dtype == GM_I32) a = ((int32_t *)t->data)[0], b = ((int32_t *)t->data)[1];
             if (t && t->dtype == GM_F32) a = (double)((float *)t->data)[0], b = (double)((float *)t->data)[1];
             if (t && t->dtype == GM_F64) a = ((double *)t->data)[0], b = ((double *)t->data)[1];
-            ok(t && t->dtype == all[i].dtype && t->rank == 2 && t->dims[0] == 1 && t->dims[1] == 2 && a == all[i].a && b == all[i].b, "type %d", all[i].code);
+            ok(t && t->dtype == all[i].dtype && t->rank == 2 && t->dims[0] == 1 && t->dims[1] == 2 && a == all[i].a && b == all[i].b, "type %d",
+               all[i].code);
             ok(!gmi_out_open(ctx, &w, &o) && !gmi_out_close(&o, gmi_idx_write(t, &o)), "written");
             ok(all[i].code == 9 || (k.n == (size_t)(12 + 2 * all[i].width) && !memcmp(k.p, p, k.n)), "the same bytes");
             free(k.p);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_json.c: the grammar of RFC 8259 as a table of texts that are JSON or not, with the place of the error; strings, integers, doubles; skipping; UTF-8; the writer,
- * whose output is read back. */
+/* test_json.c: the grammar of RFC 8259 as a table of texts that are JSON or not, with the place of the error; strings, integers, doubles; skipping;
+ * UTF-8; the writer, whose output is read back. */
 #include "format/json.h"
 #include "format_util.h"
 
@@ -40,7 +40,8 @@ static void bad_n(const char *text, size_t n, size_t at, int32_t kind)
     char got[256];
     gmi_json j;
     events(text, n, 8, got, &j);
-    ok(got[strlen(got) - 1] == '!' && j.at == at && j.kind == kind && j.error[0] && gmi_json_next(&j) == GMI_JSON_ERROR, "no JSON, byte %d: %s (%s at %d)",
+    ok(got[strlen(got) - 1] == '!' && j.at == at && j.kind == kind && j.error[0] && gmi_json_next(&j) == GMI_JSON_ERROR,
+       "no JSON, byte %d: %s (%s at %d)",
        (int)at, text, j.error, (int)j.at);
 }
 
@@ -291,7 +292,9 @@ static void test_writer(void)
     gmi_json_out_key(&o, "f");
     gmi_json_out_text_n(&o, "y\0z", 3);
     gmi_json_out_end(&o);
-    is_text(gmi_buf_cstr(&b), "{\"a\\\"\\n\":[-9223372036854775808,0.1,null,null,{},[]],\"b\":true,\"c\":false,\"d\":null,\"e\":\"x\xc3\xa9\",\"f\":\"y\\u0000z\"}", "writer");
+    is_text(gmi_buf_cstr(&b),
+            "{\"a\\\"\\n\":[-9223372036854775808,0.1,null,null,{},[]],\"b\":true,\"c\":false,\"d\":null,\"e\":\"x\xc3\xa9\",\"f\":\"y\\u0000z\"}",
+                "writer");
     events(b.p, b.n, 4, got, &j);
     is_text(got, "{k[nn00{}[]]ktkfk0ksks}.", "what it wrote is JSON");
     gmi_buf_free(&b);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_npy.c: headers of all versions, wrong headers with their message, every element type in both byte orders and both memory orders, files of NumPy itself,
- * the bytes that are written, strided tensors, prefixes, pipes, memory, failures. */
+/* test_npy.c: headers of all versions, wrong headers with their message, every element type in both byte orders and both memory orders, files of
+ * NumPy itself, the bytes that are written, strided tensors, prefixes, pipes, memory, failures. */
 #include "format/npy.h"
 #include "format_util.h"
 
@@ -32,7 +32,8 @@ static void bad_bytes(const char *what, const void *p, size_t n, gm_status want,
         uint64_t before = fu_now(ctx);
         gm_status r;
         gm_tensor *t = load(ctx, fu_bytes(p, n, step), &r);
-        ok(r == want && !t && fu_says(ctx, "tensor_read_npy: npy: ") && fu_says(ctx, says) && fu_now(ctx) == before && ctx->where >= -1, "%s: %s", what,
+        ok(r == want && !t && fu_says(ctx, "tensor_read_npy: npy: ") && fu_says(ctx, says) && fu_now(ctx) == before && ctx->where >= -1, "%s: %s",
+           what,
            gm_context_error(ctx));
     }
 }
@@ -106,7 +107,8 @@ static void test_headers(void)
         gm_tensor *t;
         s.claim = n;
         t = load(ctx, s, &r);
-        ok(claim ? !t && r == GM_E_FORMAT && fu_says(ctx, "npy: the file is cut short: it ends at byte") : t != NULL, "a claim of %d bytes more", (int)claim);
+        ok(claim ? !t && r == GM_E_FORMAT && fu_says(ctx, "npy: the file is cut short: it ends at byte") : t != NULL, "a claim of %d bytes more",
+           (int)claim);
         gm_tensor_destroy(t);
     }
     bad("{'descr': '<f4', 'fortran_order': False, 'shape': ()}x", GM_E_FORMAT, "something follows");
@@ -200,11 +202,13 @@ static void test_types(void)
             gm_status r;
             gm_tensor *t;
             for (int i = 0; i < 60; i++) element(types[k], big, i, data + i * width);
-            snprintf(dict, sizeof dict, "{'descr': '%c%s', 'fortran_order': %s, 'shape': (3, 4, 5)}\n", big ? '>' : '<', types[k], fortran ? "True" : "False");
+            snprintf(dict, sizeof dict, "{'descr': '%c%s', 'fortran_order': %s, 'shape': (3, 4, 5)}\n", big ? '>' : '<', types[k], fortran ? "True"
+                     : "False");
             t = load(ctx, fu_bytes(p, make(1, dict, data, (size_t)(60 * width), p), mode & 4 ? 17 : 0), &r);
             for (int a = 0; t && a < 3; a++)
                 for (int b = 0; b < 4; b++)
-                    for (int c = 0; c < 5; c++) wrong += at(t, (a * 4 + b) * 5 + c) != value(types[k], fortran ? a + 3 * b + 12 * c : (a * 4 + b) * 5 + c);
+                    for (int c = 0; c < 5; c++) wrong += at(t, (a * 4 + b) * 5 + c) != value(types[k], fortran ? a + 3 * b + 12 * c
+                                                                                             : (a * 4 + b) * 5 + c);
             ok(t && t->dtype == want[k] && !wrong, "%s%s%s", dict, mode & 4 ? "pipe" : "memory", t ? "" : gm_context_error(ctx));
             gm_tensor_destroy(t);
         }

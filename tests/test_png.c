@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_png.c: what gmi_png_write and gmi_deflate write is taken apart by a small inflate and unfilter of this file's own (RFC 1951, ISO/IEC 15948): chunks, checksums,
- * pixels; sizes against stored data; failures. */
+/* test_png.c: what gmi_png_write and gmi_deflate write is taken apart by a small inflate and unfilter of this file's own (RFC 1951, ISO/IEC 15948):
+ * chunks, checksums, pixels; sizes against stored data; failures. */
 #include "format/deflate.h"
 #include "format/png.h"
 #include "format_util.h"
@@ -91,7 +91,8 @@ static void squeeze(const char *what, const uint8_t *p, size_t n, double at_most
     gmi_buf b;
     uint8_t *back = malloc(n + 1);
     gmi_buf_init(&b, ctx);
-    ok(!gmi_deflate(ctx, p, n, &b) && inflate((const uint8_t *)b.p, b.n, back, n) == (long)n && !memcmp(back, p, n), "%s: %d bytes come back", what, (int)n);
+    ok(!gmi_deflate(ctx, p, n, &b) && inflate((const uint8_t *)b.p, b.n, back, n) == (long)n && !memcmp(back, p, n), "%s: %d bytes come back", what,
+       (int)n);
     ok((double)b.n <= at_most * (double)n + 12, "as %d", (int)b.n);
     gmi_buf_free(&b);
     free(back);
@@ -163,7 +164,8 @@ static int is_picture(const fu_sink *k, int w, int h, int ch, const uint8_t *wan
     uint8_t *raw = malloc(cap), *above = calloc(1, row), *now = malloc(row);
     const uint8_t *p = k->p;
     long len;
-    int good = n > 8 + 25 && !memcmp(p, "\x89PNG\r\n\x1a\n", 8) && chunk(p + 8, n - 8, "IHDR") == 13 && be(p + 16) == (uint32_t)w && be(p + 20) == (uint32_t)h && p[24] == 8 &&
+    int good = n > 8 + 25 && !memcmp(p, "\x89PNG\r\n\x1a\n", 8) && chunk(p + 8, n - 8, "IHDR") == 13 && be(p + 16) == (uint32_t)w &&
+        be(p + 20) == (uint32_t)h && p[24] == 8 &&
                p[25] == color[ch] && !p[26] && !p[27] && !p[28];
     len = good ? chunk(p + 33, n - 33, "IDAT") : -1;
     good = len >= 0 && inflate(p + 41, (size_t)len, raw, cap) == (long)cap && n == 33 + 12 + (size_t)len + 12 && chunk(p + 45 + len, 12, "IEND") == 0;
@@ -200,7 +202,8 @@ static void test_png(void)
                 int w = sizes[s][0], h = sizes[s][1];
                 for (int i = 0; i < w * h * ch; i++) {
                     int x = i / ch % w, y = i / ch / w;
-                    p[i] = (uint8_t)(kind == 0 ? 0 : kind == 1 ? (int)(next() & 255) : kind == 2 ? x * 3 + i % ch : kind == 3 ? y * 5 : kind == 4 ? x * x / 20 + y * y / 30 : ((x / 8 + y / 8) & 1) * 255);
+                    p[i] = (uint8_t)(kind == 0 ? 0 : kind == 1 ? (int)(next() & 255) : kind == 2 ? x * 3 + i % ch : kind == 3 ? y * 5 : kind == 4
+                                     ? x * x / 20 + y * y / 30 : ((x / 8 + y / 8) & 1) * 255);
                 }
                 ok(!save(ctx, w, h, ch, p, &k, SIZE_MAX) && is_picture(&k, w, h, ch, p, used), "picture %d, %d x %d, %d channels", kind, w, h, ch);
                 free(k.p);

@@ -25,7 +25,8 @@ static void good(const char *p, size_t n, int maxval, const int64_t dims[3], con
             gm_status r;
             gm_tensor *t = load(ctx, fu_bytes(p, n, step), planar, &f, &r);
             int64_t h = dims[0], w = dims[1], c = dims[2];
-            int wrong = !t || t->rank != 3 || t->dtype != (maxval < 256 ? GM_U8 : GM_I32) || f.maxval != maxval || f.width != w || f.height != h || f.channels != c ||
+            int wrong = !t || t->rank != 3 || t->dtype != (maxval < 256 ? GM_U8 : GM_I32) || f.maxval != maxval || f.width != w || f.height != h ||
+                f.channels != c ||
                         t->dims[0] != (planar ? c : h) || t->dims[1] != (planar ? h : w) || t->dims[2] != (planar ? w : c);
             for (int64_t y = 0; !wrong && y < h; y++)
                 for (int64_t x = 0; x < w; x++)
@@ -44,7 +45,8 @@ static void bad_n(const char *p, size_t n, gm_status want, const char *says)
     uint64_t before = fu_now(ctx);
     gm_status r;
     for (size_t step = 0; step < 2; step++)
-        ok(!load(ctx, fu_bytes(p, n, step), 1, NULL, &r) && r == want && fu_says(ctx, "open_pnm: pnm: ") && fu_says(ctx, says) && fu_now(ctx) == before, "refused: %s",
+        ok(!load(ctx, fu_bytes(p, n, step), 1, NULL, &r) && r == want && fu_says(ctx, "open_pnm: pnm: ") && fu_says(ctx, says) &&
+           fu_now(ctx) == before, "refused: %s",
            gm_context_error(ctx));
 }
 
@@ -140,8 +142,10 @@ static void test_write(void)
         gm_tensor_destroy(t);
         free(k.p);
     }
-    ok(save(0, 1, 1, 0, p, &k, SIZE_MAX) == GM_E_SHAPE && save(1, 0, 1, 0, p, &k, SIZE_MAX) == GM_E_SHAPE && save(1, 1, 2, 0, p, &k, SIZE_MAX) == GM_E_SHAPE &&
-           save((int64_t)1 << 40, (int64_t)1 << 40, 1, 0, p, &k, SIZE_MAX) == GM_E_SHAPE && save((int64_t)1 << 31, (int64_t)1 << 31, 3, 0, p, &k, SIZE_MAX) == GM_E_SHAPE,
+    ok(save(0, 1, 1, 0, p, &k, SIZE_MAX) == GM_E_SHAPE && save(1, 0, 1, 0, p, &k, SIZE_MAX) == GM_E_SHAPE &&
+       save(1, 1, 2, 0, p, &k, SIZE_MAX) == GM_E_SHAPE &&
+           save((int64_t)1 << 40, (int64_t)1 << 40, 1, 0, p, &k, SIZE_MAX) == GM_E_SHAPE &&
+               save((int64_t)1 << 31, (int64_t)1 << 31, 3, 0, p, &k, SIZE_MAX) == GM_E_SHAPE,
        "pictures that cannot be: %s", gm_context_error(ctx));
     ok(save(70, 100, 3, 0, p, &k, 0) == GM_E_IO, "a write that fails");
     {

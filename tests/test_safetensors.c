@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_safetensors.c: the table of docs/safetensors.md row by row, with crafted files, from memory and through a pipe; the writer's bytes; every prefix and every
- * single-byte change of a file we wrote; memory; failing allocations, reads and writes. */
+/* test_safetensors.c: the table of docs/safetensors.md row by row, with crafted files, from memory and through a pipe; the writer's bytes; every
+ * prefix and every single-byte change of a file we wrote; memory; failing allocations, reads and writes. */
 #include "format/safetensors.h"
 #include "format_util.h"
 
@@ -121,7 +121,8 @@ static void test_names(void)
     BAD("empty name", "{\"\":{\"dtype\":\"U8\",\"shape\":[],\"data_offsets\":[0,1]}}", 1, GMI_ST_E_NAME_EMPTY);
     expect("rank 9", SHAPED("[1,1,1,1,1,1,1,1,1]", "[0,4]"), 4, GM_E_LIMIT, GMI_ST_E_RANK);
     GOOD("rank 8", SHAPED("[1,1,1,1,1,1,1,1]", "[0,4]"), 4);
-    BAD("duplicate name", "{\"a\":{\"dtype\":\"U8\",\"shape\":[],\"data_offsets\":[0,1]},\"a\":{\"dtype\":\"U8\",\"shape\":[],\"data_offsets\":[1,2]}}", 2,
+    BAD("duplicate name",
+        "{\"a\":{\"dtype\":\"U8\",\"shape\":[],\"data_offsets\":[0,1]},\"a\":{\"dtype\":\"U8\",\"shape\":[],\"data_offsets\":[1,2]}}", 2,
         GMI_ST_E_NAME_TWICE);
     BAD("duplicate name through an escape",
         "{\"a\":{\"dtype\":\"U8\",\"shape\":[],\"data_offsets\":[0,1]},\"\\u0061\":{\"dtype\":\"U8\",\"shape\":[],\"data_offsets\":[1,2]}}", 2,
@@ -182,7 +183,8 @@ static void test_fields(void)
 
 static void test_numbers(void)
 {
-    static const char *const wrong[] = {"-1", "-0", "1.0", "1e0", "1E0", "\"1\"", "true", "null", "[1]", "9223372036854775808", "18446744073709551616", "99999999999999999999999"};
+    static const char *const wrong[] = {"-1", "-0", "1.0", "1e0", "1E0", "\"1\"", "true", "null", "[1]", "9223372036854775808",
+                                        "18446744073709551616", "99999999999999999999999"};
     static const char *const broken[] = {"01", "+1", "0x1", "1.", ".1", "1e", "NaN", "--1", "1_0"};
     char h[256];
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
@@ -226,7 +228,8 @@ static void test_ranges(void)
     GOOD("F4: whole bytes", ONE("\"dtype\":\"F4\",\"shape\":[4],\"data_offsets\":[0,2]"), 2);
     GOOD("F6: whole bytes", ONE("\"dtype\":\"F6_E2M3\",\"shape\":[4],\"data_offsets\":[0,3]"), 3);
     GOOD("several empty tensors at one offset",
-         "{" T("a", "0,0", "0") "," T("b", "0,2", "2") "," T("c", "0,0", "0") "," T("d", "2,2", "0") "," T("e", "2,3", "1") "," T("f", "3,3", "0") "}", 3);
+         "{" T("a", "0,0", "0") "," T("b", "0,2", "2") "," T("c", "0,0", "0") "," T("d", "2,2", "0") "," T("e", "2,3", "1") "," T("f", "3,3",
+                 "0") "}", 3);
     GOOD("unaligned, N not a multiple of 8", "{" T("a", "0,1", "1") ",\"b\":{\"dtype\":\"F64\",\"shape\":[],\"data_offsets\":[1,9]}}", 9);
     GOOD("header order is not data order", "{" T("a", "5,6", "1") "," T("c", "0,3", "3") "," T("b", "3,5", "2") "}", 6);
 }
@@ -314,7 +317,8 @@ static void test_memory(void)
     n += (size_t)sprintf(h + n, "}");
     check_memory("many tensors", h, n, 0);
     n = (size_t)sprintf(h, "{");
-    for (i = 0; i < 20000; i++) n += (size_t)sprintf(h + n, "%s\"%x\":{\"dtype\":\"U8\",\"shape\":[0,0,0,0,0,0,0,0],\"data_offsets\":[0,0]}", i ? "," : "", i);
+    for (i = 0; i < 20000; i++) n += (size_t)sprintf(h + n, "%s\"%x\":{\"dtype\":\"U8\",\"shape\":[0,0,0,0,0,0,0,0],\"data_offsets\":[0,0]}", i ? ","
+                                                     : "", i);
     n += (size_t)sprintf(h + n, "}");
     check_memory("many of rank 8", h, n, 0);
     n = (size_t)sprintf(h, "{\"__metadata__\":{");
@@ -383,7 +387,8 @@ static void test_writer(void)
     digest[64] = 0;
     memset(at, '0', 64);
     ok(k.n == 8 + n + 59 && k.p[0] == (uint8_t)n && k.p[1] == (uint8_t)(n >> 8) && !memcmp(k.p + 8, want, n), "canonical header");
-    ok(!memcmp(k.p + 8 + n, "\0\0\0\0\0\0\0\x80\x07\0\0\0\0\0\0\0\0\0\0\0\0\0\xf8\x3f\0\0\0\0\0\0\0\x80\0\0\x80\x3f\0\0\0\xc0\0\0\x80\x3f\0\0\0\xc0\0\0\0\x3f\xe6\xb1\x61\x7f\0\x80\xff", 59),
+    ok(!memcmp(k.p + 8 + n,
+               "\0\0\0\0\0\0\0\x80\x07\0\0\0\0\0\0\0\0\0\0\0\0\0\xf8\x3f\0\0\0\0\0\0\0\x80\0\0\x80\x3f\0\0\0\xc0\0\0\x80\x3f\0\0\0\xc0\0\0\0\x3f\xe6\xb1\x61\x7f\0\x80\xff", 59),
        "little-endian data");
     gmi_sha256_init(&sha);
     gmi_sha256_add(&sha, k.p, k.n);
@@ -392,7 +397,8 @@ static void test_writer(void)
     is_text(digest, want, "the digest is of the file with zeros for its digits");
     memcpy(at, digest, 64);
     for (int i = 0; i < 6; i++) swapped[i] = t[5 - i];
-    ok(save(ctx, &other, SIZE_MAX, 6, swapped, 2, some) == GM_OK && other.n == k.n && !memcmp(other.p, k.p, k.n), "another order of the tensors gives the same bytes");
+    ok(save(ctx, &other, SIZE_MAX, 6, swapped, 2, some) == GM_OK && other.n == k.n && !memcmp(other.p, k.p, k.n),
+       "another order of the tensors gives the same bytes");
     free(other.p);
     ok(load(ctx, fu_bytes(k.p, k.n, 0)) == GM_OK && load(ctx, fu_bytes(k.p, k.n, 13)) == GM_OK, "it loads");
     ok(!gmi_safetensors_data_sha256(ctx, 6, swapped, digest), "digest of the data alone");
@@ -549,7 +555,8 @@ static void test_read(void)
     want(k.p, k.n, "i", GM_I64, i2, sizeof i2);
     want(k.p, k.n, "k", GM_U8, u3, sizeof u3);
     want(k.p, k.n, "e", GM_F32, "", 0);
-    ok(fetch(k.p, k.n, 0, &w) == GM_E_UNSUPPORTED && fu_says(ctx, "\"w\" is F32, which cannot be given as i32"), "f32 as i32 is refused: %s", gm_context_error(ctx));
+    ok(fetch(k.p, k.n, 0, &w) == GM_E_UNSUPPORTED && fu_says(ctx, "\"w\" is F32, which cannot be given as i32"), "f32 as i32 is refused: %s",
+       gm_context_error(ctx));
     w.name = "i";
     w.as = GM_F32;
     ok(fetch(k.p, k.n, 0, &w) == GM_E_UNSUPPORTED, "i64 as f32 is refused");
@@ -590,7 +597,8 @@ static void test_first_rule(void)
     gmi_in in;
     fu_source a = fu_bytes("abc", 3, 0), b = fu_bytes("\0\0\0\0\0\0\0\0", 8, 0);
     gmi_enter(ctx, "both");
-    ok(!fu_open(ctx, &a, &in) && gmi_safetensors_open(ctx, &in, &s) == GM_E_FORMAT && !fu_open(ctx, &b, &in) && gmi_safetensors_open(ctx, &in, &s) == GM_E_FORMAT, "two failures");
+    ok(!fu_open(ctx, &a, &in) && gmi_safetensors_open(ctx, &in, &s) == GM_E_FORMAT && !fu_open(ctx, &b, &in) &&
+       gmi_safetensors_open(ctx, &in, &s) == GM_E_FORMAT, "two failures");
     is_int(ctx->detail, GMI_ST_E_SHORT, "the first one stays");
     ok(gmi_leave(ctx, GM_E_FORMAT) == GM_E_FORMAT, "leave");
 }
@@ -683,7 +691,8 @@ static void test_queries(void)
     ok(!fu_open(ctx, &src, &in) && !gmi_safetensors_open(ctx, &in, &s), "open");
     is_int(s.n, 3, "three tensors");
     is_int(s.meta_n, 2, "two pairs");
-    ok(gmi_safetensors_find(&s, "w") && !strcmp(gmi_safetensors_find(&s, "w")->name, "w") && gmi_safetensors_find(&s, "vv")->dtype == GMI_ST_I8, "find");
+    ok(gmi_safetensors_find(&s, "w") && !strcmp(gmi_safetensors_find(&s, "w")->name, "w") && gmi_safetensors_find(&s, "vv")->dtype == GMI_ST_I8,
+       "find");
     ok(!gmi_safetensors_find(&s, "x") && !gmi_safetensors_find(&s, "") && !gmi_safetensors_find(&s, "vvv"), "find nothing");
     is_int(gmi_st_elements(gmi_safetensors_find(&s, "w")), 0, "elements of w");
     is_int(gmi_st_elements(gmi_safetensors_find(&s, "vv")), 2, "elements of vv");

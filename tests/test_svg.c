@@ -55,7 +55,8 @@ int main(void)
           "rectangles");
     gmi_svg_circle(&s, 1.005, 100, 0.5, "red", 1);
     gmi_svg_circle(&s, 1.1, 1, 1, "red", 0.25);
-    drawn(&s, "<circle cx=\"1\" cy=\"100\" r=\"0.5\" fill=\"red\"/>\n<circle cx=\"1.1\" cy=\"1\" r=\"1\" fill=\"red\" fill-opacity=\"0.25\"/>\n", "circles");
+    drawn(&s, "<circle cx=\"1\" cy=\"100\" r=\"0.5\" fill=\"red\"/>\n<circle cx=\"1.1\" cy=\"1\" r=\"1\" fill=\"red\" fill-opacity=\"0.25\"/>\n",
+          "circles");
     gmi_svg_line(&s, 0, 1, 2, 3, "blue", 1.5);
     drawn(&s, "<line x1=\"0\" y1=\"1\" x2=\"2\" y2=\"3\" stroke=\"blue\" stroke-width=\"1.5\"/>\n", "a line");
     gmi_svg_polyline(&s, 8, x, y, "red", 2);

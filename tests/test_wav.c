@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_wav.c: every sample format, plain and extensible, chunks in between; refused files and their messages; writing and its rounding; prefixes, changes, failures. */
+/* test_wav.c: every sample format, plain and extensible, chunks in between; refused files and their messages; writing and its rounding; prefixes,
+ * changes, failures. */
 #include "format/wav.h"
 #include "format_util.h"
 
@@ -77,7 +78,8 @@ static void test_read(void)
             gmi_wav_info f;
             gm_status r;
             gm_tensor *t = load(ctx, fu_bytes(p, n, mode < 10 ? 0 : 5), &f, &r);
-            wrong = !t || t->dtype != all[k].dtype || t->rank != 2 || t->dims[0] != 2 || t->dims[1] != 2 || f.rate != 8000 || f.channels != 2 || f.bits != all[k].bits ||
+            wrong = !t || t->dtype != all[k].dtype || t->rank != 2 || t->dims[0] != 2 || t->dims[1] != 2 || f.rate != 8000 || f.channels != 2 ||
+                f.bits != all[k].bits ||
                     f.is_float != (all[k].tag == 3) || f.frames != 2;
             for (int i = 0; !wrong && i < 4; i++) {
                 double v = 0;
@@ -87,7 +89,8 @@ static void test_read(void)
                 if (t->dtype == GM_F32) v = (double)((float *)t->data)[i];
                 wrong = v != all[k].want[i];
             }
-            ok(!wrong, "format %d with %d bits, fmt of %d bytes, junk %d: %s", all[k].tag, all[k].bits, (int)fmt, junk, r ? gm_context_error(ctx) : "read");
+            ok(!wrong, "format %d with %d bits, fmt of %d bytes, junk %d: %s", all[k].tag, all[k].bits, (int)fmt, junk, r ? gm_context_error(ctx)
+               : "read");
             gm_tensor_destroy(t);
         }
     {   /* chunks behind the data, an odd fmt chunk, no frames, no info wanted */
@@ -112,7 +115,8 @@ static void bad(const char *what, const uint8_t *p, size_t n, gm_status want, co
     uint64_t before = fu_now(ctx);
     gm_status r;
     for (size_t step = 0; step < 3; step += 2)
-        ok(!load(ctx, fu_bytes(p, n, step), NULL, &r) && r == want && fu_says(ctx, "open_wav: wav: ") && (step || fu_says(ctx, says)) && fu_now(ctx) == before, "%s: %s", what,
+        ok(!load(ctx, fu_bytes(p, n, step), NULL, &r) && r == want && fu_says(ctx, "open_wav: wav: ") && (step || fu_says(ctx, says)) &&
+           fu_now(ctx) == before, "%s: %s", what,
            gm_context_error(ctx));
 }
 
@@ -202,7 +206,8 @@ static gm_status save(const gm_tensor *t, int32_t rate, fu_sink *k, size_t fail_
 
 static void test_write(void)
 {
-    static const int64_t d5[1] = {8}, d22[2] = {2, 2}, d3[3] = {1, 1, 1}, none[2] = {4, 0}, wide[2] = {0, 40000}, many[2] = {0, 3}, long1[1] = {50000};
+    static const int64_t d5[1] = {8}, d22[2] = {2, 2}, d3[3] = {1, 1, 1}, none[2] = {4, 0}, wide[2] = {0, 40000}, many[2] = {0, 3},
+        long1[1] = {50000};
     static const float f[8] = {0, 1, -1, 2, -INFINITY, 0.4f / 32767, 0.6f / 32767, -0.25f};
     static const double d[4] = {0.5, -0.5, 1e300, 1.0 / 32767};
     static const int16_t want[8] = {0, 32767, -32767, 32767, -32767, 0, 1, -8192}, want_d[4] = {16384, -16384, 32767, 1};
@@ -234,10 +239,12 @@ static void test_write(void)
     gm_tensor_destroy(t);
     {
         float bad_value[4] = {0, 0, NAN, 0};
-        ok(!gm_tensor_wrap_const(ctx, GM_F32, 2, d22, NULL, bad_value, &t) && save(t, 8000, &k, SIZE_MAX) == GM_E_NONFINITE && ctx->where == 1, "NaN: %s", gm_context_error(ctx));
+        ok(!gm_tensor_wrap_const(ctx, GM_F32, 2, d22, NULL, bad_value, &t) && save(t, 8000, &k, SIZE_MAX) == GM_E_NONFINITE && ctx->where == 1,
+           "NaN: %s", gm_context_error(ctx));
         gm_tensor_destroy(t);
         bad_value[0] = NAN;
-        ok(!gm_tensor_wrap_const(ctx, GM_F32, 1, d3, NULL, bad_value, &t) && save(t, 8000, &k, SIZE_MAX) == GM_E_NONFINITE, "NaN: %s", gm_context_error(ctx));
+        ok(!gm_tensor_wrap_const(ctx, GM_F32, 1, d3, NULL, bad_value, &t) && save(t, 8000, &k, SIZE_MAX) == GM_E_NONFINITE, "NaN: %s",
+           gm_context_error(ctx));
         gm_tensor_destroy(t);
     }
     ok(!gm_tensor_create(ctx, GM_F32, 3, d3, &t) && save(t, 8000, &k, SIZE_MAX) == GM_E_SHAPE, "rank 3");

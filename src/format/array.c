@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* array.c: elements of a file to a tensor and back.
  *
- * Reading goes through one 16 KiB block: bytes in, decoded elements out to their place. In Fortran order the elements of a block are decoded first and
- * then scattered: an odometer whose first digit runs fastest gives the place of each. Sizes come from the file, so they are checked against overflow, the limits of
- * the context and what the source can still give, in this order, before the tensor is allocated. */
+ * Reading goes through one 16 KiB block: bytes in, decoded elements out to their place. In Fortran order the elements of a block are decoded first
+ * and then scattered: an odometer whose first digit runs fastest gives the place of each. Sizes come from the file, so they are checked against
+ * overflow, the limits of the context and what the source can still give, in this order, before the tensor is allocated. */
 #include "format/array.h"
 #include "format/bytes.h"
 
@@ -176,7 +176,8 @@ static gm_status read_pipe(gm_context *c, const char *format, gmi_in *in, const 
 
 static gm_status trailing_bytes(gm_context *c, const char *format, uint64_t where)
 {
-    return gmi_fail_at(c, GM_E_FORMAT, (int64_t)where, "%s: there are bytes after the last element, at byte %u: the file holds something else too", format,
+    return gmi_fail_at(c, GM_E_FORMAT, (int64_t)where, "%s: there are bytes after the last element, at byte %u: the file holds something else too",
+                       format,
                        where);
 }
 
@@ -190,7 +191,8 @@ gm_status gmi_array_read(gm_context *c, const char *format, gmi_in *in, const gm
     *out = NULL;
     if (in->total != UINT64_MAX) {
         if (rest < a->bytes)
-            return gmi_fail_at(c, GM_E_FORMAT, (int64_t)in->total, "%s: the file is cut short: its elements need %u bytes from byte %u on, %u are there",
+            return gmi_fail_at(c, GM_E_FORMAT, (int64_t)in->total,
+                               "%s: the file is cut short: its elements need %u bytes from byte %u on, %u are there",
                                format, a->bytes, in->pos, rest);
         if (rest > a->bytes && !trailing) return trailing_bytes(c, format, end);
         return read_known(c, format, in, a, out);

@@ -73,7 +73,8 @@ gm_status gmi_bytes_exact(gmi_in *in, const char *format, void *to, size_t n)
     size_t got;
     gm_status s = gmi_in_read(in, to, n, &got);
     if (s || got == n) return s;
-    return gmi_fail_at(in->ctx, GM_E_FORMAT, (int64_t)in->pos, "%s: the file is cut short: it ends at byte %u, where %u more bytes were expected", format,
+    return gmi_fail_at(in->ctx, GM_E_FORMAT, (int64_t)in->pos, "%s: the file is cut short: it ends at byte %u, where %u more bytes were expected",
+                       format,
                        in->pos, (uint64_t)(n - got));
 }
 

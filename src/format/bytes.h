@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* bytes.h: numbers in a file's byte order to and from the host's, by shifts, so that neither the host's order nor alignment matters. Compilers turn the shifts
- * into plain or swapping loads. */
+/* bytes.h: numbers in a file's byte order to and from the host's, by shifts, so that neither the host's order nor alignment matters. Compilers turn
+ * the shifts into plain or swapping loads. */
 #ifndef GMI_FORMAT_BYTES_H
 #define GMI_FORMAT_BYTES_H
 #include "base/base.h"

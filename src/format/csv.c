@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* csv.c: rows of a table of text. A window on the source holds the row under way; it grows only when one row needs it.
  *
- * Finding the end of a row needs only to know whether the place is inside quotes, which every quote character flips (a doubled one twice); splitting it then looks
- * closer and refuses quotes in the middle of a cell. Numeric tables are csv_table.c. */
+ * Finding the end of a row needs only to know whether the place is inside quotes, which every quote character flips (a doubled one twice); splitting
+ * it then looks closer and refuses quotes in the middle of a cell. Numeric tables are csv_table.c. */
 #include "format/csv.h"
 #include "format/bytes.h"
 #include "format/json.h"
@@ -32,7 +32,8 @@ static gm_status refill(gmi_csv *t)
         uint64_t limit = t->ctx->limits.header_bytes, wider = t->cap ? 2 * (uint64_t)t->cap : WINDOW;
         char *p;
         if (t->n >= limit)
-            return gmi_fail_at(t->ctx, GM_E_LIMIT, t->next_line, "csv: line %i: a row of more than %u bytes, the limit header_bytes: is a quote not closed?",
+            return gmi_fail_at(t->ctx, GM_E_LIMIT, t->next_line,
+                               "csv: line %i: a row of more than %u bytes, the limit header_bytes: is a quote not closed?",
                                t->next_line, limit);
         p = gmi_realloc(t->ctx, t->bytes, wider);
         if (!p) return gmi_alloc_status(t->ctx);
@@ -67,7 +68,8 @@ static gm_status row_length(gmi_csv *t, size_t *n, size_t *whole, int64_t *lines
         if (c == '\r' && t->at + i + 1 < t->n && t->bytes[t->at + i + 1] == '\n') *whole = i + 2;
         return GM_OK;
     }
-    return quoted ? gmi_fail_at(t->ctx, GM_E_FORMAT, t->next_line, "csv: line %i: a quote is not closed before the end of the file", t->next_line) : GM_OK;
+    if (!quoted) return GM_OK;
+    return gmi_fail_at(t->ctx, GM_E_FORMAT, t->next_line, "csv: line %i: a quote is not closed before the end of the file", t->next_line);
 }
 
 /* ---- splitting ---- */
@@ -77,7 +79,7 @@ static gm_status add_cell(gmi_csv *t, int64_t i, char *text, size_t n, int32_t q
     if (i == t->cells_cap) {
         int64_t wider = i ? 2 * i : 16;
         gmi_csv_cell *p;
-        if (wider > COLUMNS_MAX) return gmi_fail_at(t->ctx, GM_E_LIMIT, t->line, "csv: line %i: more than %d columns", t->line, COLUMNS_MAX / 2);
+        if (wider > COLUMNS_MAX) return gmi_fail_at(t->ctx, GM_E_LIMIT, t->line, "csv: line %i: more than %d columns", t->line, COLUMNS_MAX);
         p = gmi_realloc(t->ctx, t->cells, (uint64_t)wider * sizeof *p);
         if (!p) return gmi_alloc_status(t->ctx);
         t->cells = p;
@@ -94,8 +96,8 @@ static gm_status bad_cell(gmi_csv *t, int64_t i, const char *what)
     return gmi_fail_at(t->ctx, GM_E_FORMAT, t->line, "csv: line %i, column %i: %s", t->line, i + 1, what);
 }
 
-/* Unquotes the cell at p in place: its text is p[1..]; *used is with both quotes. A row has an even number of quotes, and so had the cells before this
- * one: a quote that closes it exists. */
+/* Unquotes the cell at p in place: its text is p[1..]; *used is with both quotes. A row has an even number of quotes, and so had the cells before
+ * this one: a quote that closes it exists. */
 static size_t unquote(char *p, size_t n, size_t *used)
 {
     size_t i = 1, k = 1;
@@ -181,8 +183,8 @@ static gm_status read_row(gmi_csv *t, int *got)
     t->at += whole;
     if (t->columns < 0) t->columns = count;
     if (count != t->columns)
-        return gmi_fail_at(t->ctx, GM_E_FORMAT, t->line, "csv: line %i has %i columns, the first row has %i (delimiter '%c')", t->line, count, t->columns,
-                           (int)t->o.delimiter);
+        return gmi_fail_at(t->ctx, GM_E_FORMAT, t->line, "csv: line %i has %i columns, the first row has %i (delimiter '%c')", t->line, count,
+                           t->columns, (int)t->o.delimiter);
     *got = 1;
     return GM_OK;
 }
@@ -303,8 +305,8 @@ gm_status gmi_csv_number(gmi_csv *t, int64_t i, double *v)
     if (empty || (number && *v != *v)) {
         *v = gmi_bits_double(0x7ff8000000000000ull);
         if (t->o.missing) return GM_OK;
-        return gmi_fail_at(t->ctx, GM_E_FORMAT, t->line, "csv: line %i, column %i %S: the value is missing: fill it, or allow missing values", t->line, i + 1,
-                           name);
+        return gmi_fail_at(t->ctx, GM_E_FORMAT, t->line, "csv: line %i, column %i %S: the value is missing: fill it, or allow missing values",
+                           t->line, i + 1, name);
     }
     return gmi_fail_at(t->ctx, GM_E_FORMAT, t->line, "csv: line %i, column %i %S: %S is no finite number", t->line, i + 1, name, c->text);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* csv.h: tables of text (RFC 4180 with a choice of delimiter), row by row, and numeric tables.
  *
- * Only one row is in memory at a time. Quoted cells may contain delimiters, line ends and doubled quotes. Lines end with LF, CR LF or CR; empty lines are skipped; a UTF-8
- * byte order mark is skipped. Every row must have as many cells as the first. Messages name the line and the column. */
+ * Only one row is in memory at a time. Quoted cells may contain delimiters, line ends and doubled quotes. Lines end with LF, CR LF or CR; empty
+ * lines are skipped; a UTF-8 byte order mark is skipped. Every row must have as many cells as the first. Messages name the line and the column. */
 #ifndef GMI_FORMAT_CSV_H
 #define GMI_FORMAT_CSV_H
 #include "base/base.h"
@@ -49,7 +49,8 @@ int gmi_csv_cell_number(const gmi_csv_cell *c, double *v);   /* 1 when it is a n
 int gmi_csv_cell_empty(const gmi_csv_cell *c);               /* 1 when there is nothing but spaces */
 /* Column i of the present row as a number; NaN for a missing one where the options allow it. */
 gm_status gmi_csv_number(gmi_csv *t, int64_t i, double *v);
-/* The numeric table as [rows, columns], dtype GM_F32 or GM_F64. names, when not NULL, receives the chosen names, each followed by a 0 byte (none without a header). */
+/* The numeric table as [rows, columns], dtype GM_F32 or GM_F64. names, when not NULL, receives the chosen names, each followed by a 0 byte (none
+ * without a header). */
 gm_status gmi_csv_read(gm_context *c, gmi_in *in, const gmi_csv_options *o, gm_dtype dtype, gm_tensor **out, gmi_buf *names);
 
 /* ---- writer ---- */

@@ -35,7 +35,8 @@ static gm_status grow(gm_context *c, table *v, int64_t more)
     char *p;
     if (v->cap - v->n >= more) return GM_OK;
     if ((uint64_t)(v->n + more) > limit)
-        return gmi_fail(c, GM_E_LIMIT, "csv: row %i passes the limit tensor_bytes = %u: raise gm_limits.tensor_bytes", v->rows + 1, c->limits.tensor_bytes);
+        return gmi_fail(c, GM_E_LIMIT, "csv: row %i passes the limit tensor_bytes = %u: raise gm_limits.tensor_bytes", v->rows + 1,
+                        c->limits.tensor_bytes);
     wider = GMI_MIN((uint64_t)GMI_MAX(v->n + v->n / 2 + 256, v->n + more), limit);
     p = gmi_realloc(c, v->values, wider * v->size);
     if (!p) return gmi_alloc_status(c);

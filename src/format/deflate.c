@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* deflate.c: a zlib stream (RFC 1950) of one block with the fixed codes of RFC 1951, section 3.2.6, and greedy matches; CRC-32 and Adler-32.
  *
- * Matches are found through chains of the places that share a hash of three bytes; at most CHAIN of them are tried. Left out: codes made for the data, lazy matches: a
- * picture comes out some 10% larger than from zlib, by a tenth of its code. */
+ * Matches are found through chains of the places that share a hash of three bytes; at most CHAIN of them are tried. Left out: codes made for the
+ * data, lazy matches: a picture comes out some 10% larger than from zlib, by a tenth of its code. */
 #include "format/deflate.h"
 #include "format/bytes.h"
 

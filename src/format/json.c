@@ -90,8 +90,8 @@ static size_t unicode_escape(const char *p, size_t n, uint32_t *u)
     return 11;
 }
 
-/* One character of a string at p, n > 0 bytes before the end of the source: writes its UTF-8 form (1 to 4 bytes) to `to` and *length, returns the bytes used, or
- * 0 with *why. */
+/* One character of a string at p, n > 0 bytes before the end of the source: writes its UTF-8 form (1 to 4 bytes) to `to` and *length, returns the
+ * bytes used, or 0 with *why. */
 static size_t character(const char *p, size_t n, char *to, size_t *length, const char **why)
 {
     static const char from[] = "\"\\/bfnrt", into[] = "\"\\/\b\f\n\r\t";

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* json.h: a pull parser for JSON (RFC 8259) over bytes in memory, a writer on gmi_buf, and UTF-8 checking.
  *
- * The parser is a loop with a bit stack: no recursion, no allocation, no copy; the bytes stay the caller's. It is as strict as the grammar: no comment,
- * no trailing comma, no BOM, no second value, no raw control character, no lone surrogate, no overlong or surrogate UTF-8. Strings stay escaped in
- * place until they are asked for; comparing is done after unescaping. Duplicate keys are the caller's matter, because finding them needs memory. */
+ * The parser is a loop with a bit stack: no recursion, no allocation, no copy; the bytes stay the caller's. It is as strict as the grammar: no
+ * comment, no trailing comma, no BOM, no second value, no raw control character, no lone surrogate, no overlong or surrogate UTF-8. Strings stay
+ * escaped in place until they are asked for; comparing is done after unescaping. Duplicate keys are the caller's matter, because finding them needs
+ * memory. */
 #ifndef GMI_FORMAT_JSON_H
 #define GMI_FORMAT_JSON_H
 #include "base/base.h"
@@ -48,12 +49,12 @@ int32_t gmi_json_next(gmi_json *j);
 int32_t gmi_json_skip(gmi_json *j, int32_t event);
 /* Writes token.length unescaped bytes (which may contain 0) and a 0 after them. `to` may be p + token.begin: a quote is there for the 0. */
 void gmi_json_unescape(const char *p, gmi_json_token t, char *to);
-int gmi_json_equal(const char *p, gmi_json_token t, const char *text);                 /* 1 when the unescaped string equals text */
-int gmi_json_same(const char *p, gmi_json_token a, gmi_json_token b);                  /* 1 when two strings are equal once unescaped */
-int gmi_json_has_zero(const char *p, gmi_json_token t);                                /* 1 when the unescaped string contains a 0 byte */
-int gmi_json_int(const char *p, gmi_json_token t, int64_t *v);                         /* 0; -1 unless the literal is 0 or [1-9][0-9]*, at most 2^63-1 */
-int gmi_json_double(const char *p, gmi_json_token t, double *v);                       /* 0; -1 when it overflows */
-int gmi_utf8_valid(const char *s, size_t n);                                           /* 1 when well-formed: no overlong form, surrogate or value above 10FFFF */
+int gmi_json_equal(const char *p, gmi_json_token t, const char *text); /* 1 when the unescaped string equals text */
+int gmi_json_same(const char *p, gmi_json_token a, gmi_json_token b);   /* 1 when two strings are equal once unescaped */
+int gmi_json_has_zero(const char *p, gmi_json_token t);                 /* 1 when the unescaped string contains a 0 byte */
+int gmi_json_int(const char *p, gmi_json_token t, int64_t *v);          /* 0; -1 unless the literal is 0 or [1-9][0-9]*, at most 2^63-1 */
+int gmi_json_double(const char *p, gmi_json_token t, double *v);        /* 0; -1 when it overflows */
+int gmi_utf8_valid(const char *s, size_t n);                            /* 1 when well-formed: no overlong form, surrogate or value above 10FFFF */
 
 /* ---- writer: compact JSON; commas and colons are its own ---- */
 typedef struct gmi_json_out {

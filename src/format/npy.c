@@ -154,7 +154,8 @@ gm_status gmi_npy_header(gm_context *c, gmi_in *in, gmi_array *a)
     memset(a, 0, sizeof *a);
     if (s) return s;
     if (memcmp(h, "\x93NUMPY", 6)) return gmi_fail_at(c, GM_E_FORMAT, 0, "npy: the file does not begin with \\x93NUMPY");
-    if (h[6] < 1 || h[6] > 3 || h[7]) return gmi_fail_at(c, GM_E_VERSION, 6, "npy: version %d.%d is none of 1.0, 2.0, 3.0", (int32_t)h[6], (int32_t)h[7]);
+    if (h[6] < 1 || h[6] > 3 || h[7])
+        return gmi_fail_at(c, GM_E_VERSION, 6, "npy: version %d.%d is none of 1.0, 2.0, 3.0", (int32_t)h[6], (int32_t)h[7]);
     s = gmi_bytes_exact(in, "npy", len, h[6] == 1 ? 2 : 4);
     if (s) return s;
     n = gmi_get32(len, 0);

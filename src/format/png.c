@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* png.c: signature, IHDR, one IDAT, IEND. Each row is preceded by its filter, which predicts a byte from the ones to the left (a), above (b) and above left
- * (c): none, a, b, (a + b) / 2, Paeth. */
+/* png.c: signature, IHDR, one IDAT, IEND. Each row is preceded by its filter, which predicts a byte from the ones to the left (a), above (b) and
+ * above left (c): none, a, b, (a + b) / 2, Paeth. */
 #include "format/png.h"
 #include "format/bytes.h"
 #include "format/deflate.h"
@@ -84,8 +84,8 @@ gm_status gmi_png_write(gm_context *c, gmi_out *o, int64_t width, int64_t height
     int64_t n, bytes;
     gm_status s;
     if (width < 1 || height < 1 || width > 65535 || height > 65535 || channels < 1 || channels > 4)
-        return gmi_fail(c, GM_E_SHAPE, "png: a picture of %i x %i with %i channels cannot be written: 1 to 65535 pixels a side, 1 to 4 channels", width,
-                        height, channels);
+        return gmi_fail(c, GM_E_SHAPE, "png: a picture of %i x %i with %i channels cannot be written: 1 to 65535 pixels a side, 1 to 4 channels",
+                        width, height, channels);
     n = width * channels;
     bytes = (n + 1) * height;
     if (bytes > 1 << 30) return gmi_fail(c, GM_E_LIMIT, "png: the picture has %i bytes, the limit is %i", bytes, (int64_t)1 << 30);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* png.h: a PNG writer (ISO/IEC 15948) for pictures of results: 8 bits, grey, grey + alpha, RGB or RGBA. The row filter is the one with the smallest sum of
- * absolute differences. Not here: a reader, palettes, 16 bits, interlacing. */
+/* png.h: a PNG writer (ISO/IEC 15948) for pictures of results: 8 bits, grey, grey + alpha, RGB or RGBA. The row filter is the one with the smallest
+ * sum of absolute differences. Not here: a reader, palettes, 16 bits, interlacing. */
 #ifndef GMI_FORMAT_PNG_H
 #define GMI_FORMAT_PNG_H
 #include "base/base.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* pnm.c: P2 and P3 (decimal text), P5 and P6 (bytes, big-endian pairs above 255): "P5 width height maxval" with # comments, one white space, samples. */
+/* pnm.c: P2 and P3 (decimal text), P5 and P6 (bytes, big-endian pairs above 255): "P5 width height maxval" with # comments, one white space,
+ * samples. */
 #include "format/pnm.h"
 #include "format/bytes.h"
 
@@ -72,7 +73,8 @@ static gm_status check_size(const scan *t, const gmi_pnm_info *f, int64_t *count
     *count = n;
     memory = (uint64_t)n * (f->maxval > 255 ? 4 : 1);
     if (rest < bytes)
-        return gmi_fail_at(t->ctx, GM_E_FORMAT, (int64_t)t->n, "pnm: the file is cut short: %ix%ix%i samples need at least %u bytes from byte %u on, %u are there",
+        return gmi_fail_at(t->ctx, GM_E_FORMAT, (int64_t)t->n,
+                           "pnm: the file is cut short: %ix%ix%i samples need at least %u bytes from byte %u on, %u are there",
                            f->width, f->height, f->channels, bytes, (uint64_t)t->at, rest);
     if (memory > c->limits.tensor_bytes)
         return gmi_fail(t->ctx, GM_E_LIMIT, "pnm: the picture needs %u bytes, the limit tensor_bytes is %u: raise gm_limits.tensor_bytes", memory,
@@ -150,7 +152,8 @@ gm_status gmi_pnm_write(gm_context *c, gmi_out *o, int64_t width, int64_t height
     size_t k = 0;
     gm_status s;
     if (width < 1 || height < 1 || (channels != 1 && channels != 3) || gmi_mul_i64(width, height, &plane) || gmi_mul_i64(plane, channels, &count))
-        return gmi_fail(c, GM_E_SHAPE, "pnm: a picture of %i x %i with %i channels cannot be written: 1 or 3 channels, at least 1 x 1", width, height, channels);
+        return gmi_fail(c, GM_E_SHAPE, "pnm: a picture of %i x %i with %i channels cannot be written: 1 or 3 channels, at least 1 x 1", width,
+                        height, channels);
     s = gmi_out_write(o, h, gmi_format(h, sizeof h, "P%d\n%i %i\n255\n", channels == 3 ? 6 : 5, width, height));
     for (int64_t i = 0; i < count && !s; i++) {
         block[k++] = pixels[planar ? i % channels * plane + i / channels : i];

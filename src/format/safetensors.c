@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* safetensors.c: reading the header: grammar, types, shapes, ranges, names.
  *
- * The header's bytes stay in memory and are walked twice by one function: first counting and checking, then, with exactly the room the count asked for,
- * storing; names and metadata are unescaped in place (an unescaped string is never longer). So the memory is the header, 56 bytes and 8 a dimension per
- * tensor, 16 bytes per metadata pair: less than 4 headers. What needs the whole list, twins and holes, is found by sorting indices.
+ * The header's bytes stay in memory and are walked twice by one function: first counting and checking, then, with exactly the room the count asked
+ * for, storing; names and metadata are unescaped in place (an unescaped string is never longer). So the memory is the header, 56 bytes and 8 a
+ * dimension per tensor, 16 bytes per metadata pair: less than 4 headers. What needs the whole list, twins and holes, is found by sorting indices.
  * The data is safetensors_data.c, the writer safetensors_write.c. */
 #include "format/safetensors.h"
 #include "format/bytes.h"
@@ -88,7 +88,8 @@ static gm_status integer(walk *w, int32_t event, int64_t *v)
     gmi_json_token t = w->j.token;
     if (event == GMI_JSON_ERROR) return bad_json(w);
     if (event == GMI_JSON_NUMBER && !gmi_json_int(w->j.p, t, v)) return GM_OK;
-    return gmi_st_bad(w->ctx, GM_E_FORMAT, GMI_ST_E_NUMBER, AT(w, w->j.at), "the header before byte %u: sizes and offsets are plain integers from 0 to 2^63-1",
+    return gmi_st_bad(w->ctx, GM_E_FORMAT, GMI_ST_E_NUMBER, AT(w, w->j.at),
+                      "the header before byte %u: sizes and offsets are plain integers from 0 to 2^63-1",
                       AT(w, w->j.at));
 }
 
@@ -101,7 +102,8 @@ static gm_status read_dtype(walk *w, gmi_st_entry *e)
             e->dtype = i;
             return GM_OK;
         }
-    return gmi_st_bad(w->ctx, GM_E_FORMAT, GMI_ST_E_DTYPE, AT(w, w->j.token.begin), "the header at byte %u: the dtype is none that the format defines",
+    return gmi_st_bad(w->ctx, GM_E_FORMAT, GMI_ST_E_DTYPE, AT(w, w->j.token.begin),
+                      "the header at byte %u: the dtype is none that the format defines",
                       AT(w, w->j.token.begin));
 }
 
@@ -139,7 +141,8 @@ static gm_status read_offsets(walk *w, gmi_st_entry *e)
     e->begin = (uint64_t)v[0];
     e->end = (uint64_t)v[1];
     if (s || v[0] <= v[1]) return s;
-    return gmi_st_bad(w->ctx, GM_E_FORMAT, GMI_ST_E_OFFSETS, AT(w, begin), "the header at byte %u: data_offsets [%i,%i] run backwards", AT(w, begin), v[0], v[1]);
+    return gmi_st_bad(w->ctx, GM_E_FORMAT, GMI_ST_E_OFFSETS, AT(w, begin), "the header at byte %u: data_offsets [%i,%i] run backwards", AT(w, begin),
+                      v[0], v[1]);
 }
 
 /* END - BEGIN against shape and dtype; the product is of the non-zero dimensions, so that an overflow is found wherever a 0 stands. */
@@ -158,11 +161,11 @@ static gm_status check_size(walk *w, const gmi_st_entry *e, const int64_t *dims,
                           (int32_t)e->rank, dims, dtype_names[e->dtype]);
     need = bits / 8;
     if (need == e->end - e->begin) return GM_OK;
-    return gmi_st_bad(w->ctx, GM_E_FORMAT, GMI_ST_E_SIZE, AT(w, at), "the tensor at byte %u: %v %s needs %u bytes, data_offsets [%u,%u] give %u", AT(w, at),
-                      (int32_t)e->rank, dims, dtype_names[e->dtype], need, e->begin, e->end, e->end - e->begin);
+    return gmi_st_bad(w->ctx, GM_E_FORMAT, GMI_ST_E_SIZE, AT(w, at), "the tensor at byte %u: %v %s needs %u bytes, data_offsets [%u,%u] give %u",
+                      AT(w, at), (int32_t)e->rank, dims, dtype_names[e->dtype], need, e->begin, e->end, e->end - e->begin);
 overflow:
-    return gmi_st_bad(w->ctx, GM_E_FORMAT, GMI_ST_E_OVERFLOW, AT(w, at), "the tensor at byte %u: the shape %v has more elements than can be counted", AT(w, at),
-                      (int32_t)e->rank, dims);
+    return gmi_st_bad(w->ctx, GM_E_FORMAT, GMI_ST_E_OVERFLOW, AT(w, at), "the tensor at byte %u: the shape %v has more elements than can be counted",
+                      AT(w, at), (int32_t)e->rank, dims);
 }
 
 /* The fields of one tensor: which of the three were seen, and the keys of others. */
@@ -183,8 +186,8 @@ static gm_status read_extra(walk *w, fields *f)
     for (int32_t i = 0; i < f->extra_n; i++)
         if (gmi_json_same(w->j.p, f->extra[i], t)) return twice(w, t.begin);
     if (f->extra_n == EXTRA_MAX)
-        return gmi_st_bad(w->ctx, GM_E_LIMIT, GMI_ST_E_EXTRA, AT(w, t.begin), "the header at byte %u: more than %d unknown fields in a tensor", AT(w, t.begin),
-                          EXTRA_MAX);
+        return gmi_st_bad(w->ctx, GM_E_LIMIT, GMI_ST_E_EXTRA, AT(w, t.begin), "the header at byte %u: more than %d unknown fields in a tensor",
+                          AT(w, t.begin), EXTRA_MAX);
     f->extra[f->extra_n++] = t;
     return gmi_json_skip(&w->j, GMI_JSON_KEY) == GMI_JSON_ERROR ? bad_json(w) : GM_OK;
 }
@@ -230,7 +233,8 @@ static gm_status read_tensor(walk *w)
     if (!s) s = want(w, GMI_JSON_OBJECT, GMI_ST_E_ENTRY, "the object of a tensor");
     while (!s && (event = gmi_json_next(&w->j)) != GMI_JSON_OBJECT_END) s = event == GMI_JSON_KEY ? read_field(w, &e, dims, &f) : bad_json(w);
     if (!s && f.seen != 7)
-        s = gmi_st_bad(w->ctx, GM_E_FORMAT, GMI_ST_E_FIELD_MISSING, AT(w, name.begin), "the tensor at byte %u lacks one of dtype, shape, data_offsets",
+        s = gmi_st_bad(w->ctx, GM_E_FORMAT, GMI_ST_E_FIELD_MISSING, AT(w, name.begin),
+                       "the tensor at byte %u lacks one of dtype, shape, data_offsets",
                        AT(w, name.begin));
     if (!s) s = check_size(w, &e, dims, name.begin);
     if (s) return s;
@@ -267,7 +271,8 @@ static gm_status read_pair(walk *w)
     v = w->j.token;
     w->metadata_bytes += k.length + v.length;
     if (w->metadata_bytes > w->ctx->limits.metadata_bytes)
-        return gmi_st_bad(w->ctx, GM_E_LIMIT, GMI_ST_E_META_SIZE, AT(w, k.begin), "the header at byte %u: metadata passes the limit metadata_bytes = %u",
+        return gmi_st_bad(w->ctx, GM_E_LIMIT, GMI_ST_E_META_SIZE, AT(w, k.begin),
+                          "the header at byte %u: metadata passes the limit metadata_bytes = %u",
                           AT(w, k.begin), w->ctx->limits.metadata_bytes);
     if (gmi_json_equal(w->j.p, k, "genrep.sha256") && is_digest(w->j.p, v)) {
         w->digest_at = v.begin;
@@ -292,12 +297,14 @@ static gm_status read_metadata(walk *w)
     size_t at = w->j.token.begin;
     int32_t event;
     gm_status s = GM_OK;
-    if (w->metadata_seen) return gmi_st_bad(w->ctx, GM_E_FORMAT, GMI_ST_E_META_TWICE, AT(w, at), "the header at byte %u: __metadata__ occurs twice", AT(w, at));
+    if (w->metadata_seen)
+        return gmi_st_bad(w->ctx, GM_E_FORMAT, GMI_ST_E_META_TWICE, AT(w, at), "the header at byte %u: __metadata__ occurs twice", AT(w, at));
     w->metadata_seen = 1;
     event = gmi_json_next(&w->j);
     if (event == GMI_JSON_NULL) return GM_OK;
     if (event == GMI_JSON_ERROR) return bad_json(w);
-    if (event != GMI_JSON_OBJECT) return gmi_st_bad(w->ctx, GM_E_FORMAT, GMI_ST_E_META_TYPE, AT(w, at), "the header at byte %u: __metadata__ is not an object", AT(w, at));
+    if (event != GMI_JSON_OBJECT)
+        return gmi_st_bad(w->ctx, GM_E_FORMAT, GMI_ST_E_META_TYPE, AT(w, at), "the header at byte %u: __metadata__ is not an object", AT(w, at));
     while (!s && (event = gmi_json_next(&w->j)) != GMI_JSON_OBJECT_END) s = event == GMI_JSON_KEY ? read_pair(w) : bad_json(w);
     return s;
 }
@@ -402,7 +409,8 @@ static gm_status check_twins(gmi_safetensors *s)
             return gmi_st_bad(c, GM_E_FORMAT, GMI_ST_E_NAME_TWICE, 8, "two tensors are named %S", s->entries[s->by_name[i]].name);
     gmi_st_sort(s, s->meta_n, by_key, swap_key);
     for (int32_t i = 1; i < s->meta_n; i++)
-        if (!by_key(s, i - 1, i)) return gmi_st_bad(c, GM_E_FORMAT, GMI_ST_E_META_TWICE, 8, "the metadata key %S occurs twice", s->header + s->meta[i].key);
+        if (!by_key(s, i - 1, i))
+            return gmi_st_bad(c, GM_E_FORMAT, GMI_ST_E_META_TWICE, 8, "the metadata key %S occurs twice", s->header + s->meta[i].key);
     return GM_OK;
 }
 
@@ -414,15 +422,18 @@ static gm_status check_ranges(gmi_safetensors *s)
     for (int32_t i = 0; i < s->n; i++) {
         const gmi_st_entry *e = &s->entries[s->order[i]];
         if (e->begin > at)
-            return gmi_st_bad(s->ctx, GM_E_FORMAT, GMI_ST_E_HOLE, 8 + s->header_bytes + at, "no tensor covers bytes %u to %u of the data", at, e->begin);
+            return gmi_st_bad(s->ctx, GM_E_FORMAT, GMI_ST_E_HOLE, 8 + s->header_bytes + at, "no tensor covers bytes %u to %u of the data", at,
+                              e->begin);
         if (e->begin < at)
-            return gmi_st_bad(s->ctx, GM_E_FORMAT, GMI_ST_E_OVERLAP, 8 + s->header_bytes + e->begin, "the tensor %S begins at byte %u of the data, inside another",
+            return gmi_st_bad(s->ctx, GM_E_FORMAT, GMI_ST_E_OVERLAP, 8 + s->header_bytes + e->begin,
+                              "the tensor %S begins at byte %u of the data, inside another",
                               e->name, e->begin);
         at = e->end;
     }
     s->data_bytes = at;
     if (at > s->ctx->limits.tensor_bytes)
-        return gmi_st_bad(s->ctx, GM_E_LIMIT, GMI_ST_E_DATA_SIZE, 8, "%u bytes of tensors, the limit tensor_bytes is %u: raise gm_limits.tensor_bytes", at,
+        return gmi_st_bad(s->ctx, GM_E_LIMIT, GMI_ST_E_DATA_SIZE, 8,
+                          "%u bytes of tensors, the limit tensor_bytes is %u: raise gm_limits.tensor_bytes", at,
                           s->ctx->limits.tensor_bytes);
     return GM_OK;
 }
@@ -433,7 +444,8 @@ static gm_status check_length(gmi_safetensors *s, const gmi_in *in)
     uint64_t rest = in->total - in->pos;
     if (in->total == UINT64_MAX || rest == s->data_bytes) return GM_OK;
     if (rest < s->data_bytes)
-        return gmi_st_bad(s->ctx, GM_E_FORMAT, GMI_ST_E_DATA_SHORT, in->total, "the file is cut short: its data has %u bytes, %u are there", s->data_bytes, rest);
+        return gmi_st_bad(s->ctx, GM_E_FORMAT, GMI_ST_E_DATA_SHORT, in->total, "the file is cut short: its data has %u bytes, %u are there",
+                          s->data_bytes, rest);
     return gmi_st_bad(s->ctx, GM_E_FORMAT, GMI_ST_E_DATA_TRAILING, in->pos + s->data_bytes, "%u bytes follow the last tensor", rest - s->data_bytes);
 }
 
@@ -447,10 +459,12 @@ static gm_status read_length(gmi_safetensors *s, gmi_in *in)
     uint64_t n, limit = GMI_MIN(c->limits.header_bytes, HEADER_MAX);
     gm_status r = gmi_in_read(in, h, 8, &got);
     if (r) return r;
-    if (got < 8) return gmi_st_bad(c, GM_E_FORMAT, GMI_ST_E_SHORT, got, "the file has %u bytes, fewer than the 8 of the header's length", (uint64_t)got);
+    if (got < 8)
+        return gmi_st_bad(c, GM_E_FORMAT, GMI_ST_E_SHORT, got, "the file has %u bytes, fewer than the 8 of the header's length", (uint64_t)got);
     n = gmi_get64(h, 0);
     if (n == 0) return gmi_st_bad(c, GM_E_FORMAT, GMI_ST_E_HEADER_SIZE, 0, "the header's length is 0");
-    if (n > HEADER_MAX) return gmi_st_bad(c, GM_E_FORMAT, GMI_ST_E_HEADER_SIZE, 0, "the header's length is %u, the format's limit is %u", n, (uint64_t)HEADER_MAX);
+    if (n > HEADER_MAX)
+        return gmi_st_bad(c, GM_E_FORMAT, GMI_ST_E_HEADER_SIZE, 0, "the header's length is %u, the format's limit is %u", n, (uint64_t)HEADER_MAX);
     if (n > limit) return gmi_st_bad(c, GM_E_LIMIT, GMI_ST_E_HEADER_SIZE, 0, "the header's length is %u, the limit header_bytes is %u", n, limit);
     if (n > in->total - in->pos)
         return gmi_st_bad(c, GM_E_FORMAT, GMI_ST_E_HEADER_SIZE, 0, "the header's length is %u, past the end of the file", n);
@@ -511,7 +525,8 @@ static gm_status open_header(gmi_safetensors *s, gmi_in *in)
     if (!r) r = check_ranges(s);
     if (!r && w.own && !s->checked)
         return gmi_st_bad(s->ctx, GM_E_CHECKSUM, GMI_ST_E_DIGEST_MISSING, 8,
-                       "metadata \"genrep.*\" but no \"genrep.sha256\" of 64 lower-case hex digits: the file is damaged, or another tool has rewritten it");
+                          "metadata \"genrep.*\" but no \"genrep.sha256\" of 64 lower-case hex digits: the file is damaged, or another tool "
+                          "has rewritten it");
     return r ? r : check_length(s, in);
 }
 

@@ -3,9 +3,9 @@
  *
  *   u64 N little-endian | N bytes of JSON | data, row-major little-endian, without holes
  *
- * gmi_safetensors_open reads and validates the header against the limits of the context and the size of the source; until then nothing has been allocated
- * that the file's numbers size, except the header's own bytes. gmi_safetensors_read then makes one pass over the data, in the order of the file, so
- * that a pipe is as good as a file. A file with any metadata key "genrep.*" must have a valid "genrep.sha256" (SHA-256 of the whole file,
+ * gmi_safetensors_open reads and validates the header against the limits of the context and the size of the source; until then nothing has been
+ * allocated that the file's numbers size, except the header's own bytes. gmi_safetensors_read then makes one pass over the data, in the order of the
+ * file, so that a pipe is as good as a file. A file with any metadata key "genrep.*" must have a valid "genrep.sha256" (SHA-256 of the whole file,
  * its own 64 digits read as '0', lower case): else GM_E_CHECKSUM. Files of other tools load unchecked. */
 #ifndef GMI_FORMAT_SAFETENSORS_H
 #define GMI_FORMAT_SAFETENSORS_H
@@ -85,8 +85,9 @@ typedef struct gmi_safetensors {
 /* Reads and validates the header of what `in` gives from its present position to its end. On failure nothing stays allocated. */
 gm_status gmi_safetensors_open(gm_context *c, gmi_in *in, gmi_safetensors *s);
 void gmi_safetensors_close(gmi_safetensors *s); /* also after a failed open, and twice */
-const gmi_st_entry *gmi_safetensors_find(const gmi_safetensors *s, const char *name);     /* NULL when there is none */
-const char *gmi_safetensors_text(const gmi_safetensors *s, const char *key, size_t *n);   /* metadata value, terminated; NULL when there is none; n may be NULL */
+const gmi_st_entry *gmi_safetensors_find(const gmi_safetensors *s, const char *name); /* NULL when there is none */
+/* A metadata value, terminated, *n its length (n may be NULL); NULL when there is none. */
+const char *gmi_safetensors_text(const gmi_safetensors *s, const char *key, size_t *n);
 void gmi_safetensors_pair(const gmi_safetensors *s, int32_t i, const char **key, const char **value); /* 0 <= i < meta_n */
 
 /* Where an entry goes. data NULL skips it. as: 0 = as in the file, in host byte order; GM_F32 or GM_F64 = converted from F16, BF16, F32 or F64;
@@ -96,9 +97,9 @@ typedef struct gmi_st_dest {
     gm_dtype as;
 } gmi_st_dest;
 typedef gm_status (*gmi_st_dest_fn)(void *user, const gmi_st_entry *e, gmi_st_dest *d);
-/* One pass over the data right after open: asks dest for each entry in the order of the file, fills, and at the end compares the digest and makes sure that
- * the source ends. What was filled must not be used unless this returns GM_OK. dest NULL: only checks. A failure of dest ends it. A type that cannot be
- * given is GM_E_UNSUPPORTED. */
+/* One pass over the data right after open: asks dest for each entry in the order of the file, fills, and at the end compares the digest and makes
+ * sure that the source ends. What was filled must not be used unless this returns GM_OK. dest NULL: only checks. A failure of dest ends it. A type
+ * that cannot be given is GM_E_UNSUPPORTED. */
 gm_status gmi_safetensors_read(gmi_safetensors *s, gmi_in *in, gmi_st_dest_fn dest, void *user);
 
 const char *gmi_st_dtype_name(int32_t dtype);  /* "F32"; "?" when unknown */
@@ -121,9 +122,10 @@ typedef struct gmi_st_tensor {
 typedef struct gmi_st_text {
     const char *key, *value; /* UTF-8 */
 } gmi_st_text;
-/* The canonical file: entries by dtype (widest first) and name, compact JSON, metadata first with sorted keys, "format":"pt" and the digest added, header padded
- * with spaces to a multiple of 8, NaN as 7fc00000. "genrep.writer" is added where no other key begins with "genrep.", so that no single changed byte can turn
- * the check off. Names and keys must be unique UTF-8, not empty; "format" and "genrep.sha256" are the writer's: else GM_E_INVALID. */
+/* The canonical file: entries by dtype (widest first) and name, compact JSON, metadata first with sorted keys, "format":"pt" and the digest added,
+ * header padded with spaces to a multiple of 8, NaN as 7fc00000. "genrep.writer" is added where no other key begins with "genrep.", so that no
+ * single changed byte can turn the check off. Names and keys must be unique UTF-8, not empty; "format" and "genrep.sha256" are the writer's: else
+ * GM_E_INVALID. */
 gm_status gmi_safetensors_write(gm_context *c, gmi_out *o, int64_t n, const gmi_st_tensor *t, int64_t meta_n, const gmi_st_text *meta);
 /* SHA-256 (lower-case hex) of the data alone, as the writer would lay it out: the identity of the weights, whatever the metadata says. */
 gm_status gmi_safetensors_data_sha256(gm_context *c, int64_t n, const gmi_st_tensor *t, char hex[65]);

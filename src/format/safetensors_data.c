@@ -103,7 +103,8 @@ static void decode(int32_t dtype, gm_dtype as, const uint8_t *from, size_t n, vo
 
 static gm_status check_dest(const gmi_safetensors *s, const gmi_st_entry *e, const gmi_st_dest *d)
 {
-    if (!d->data || d->as == 0 || d->as == gmi_st_dtype_tensor(e->dtype) || (is_float(e->dtype) && (d->as == GM_F32 || d->as == GM_F64))) return GM_OK;
+    int to_float = d->as == GM_F32 || d->as == GM_F64;
+    if (!d->data || d->as == 0 || d->as == gmi_st_dtype_tensor(e->dtype) || (to_float && is_float(e->dtype))) return GM_OK;
     return gmi_fail(s->ctx, GM_E_UNSUPPORTED, "safetensors: the tensor %S is %s, which cannot be given as %s: convert the file first", e->name,
                     gmi_st_dtype_name(e->dtype), gm_dtype_name(d->as));
 }
@@ -117,7 +118,8 @@ static gm_status read_block(gmi_safetensors *s, gmi_in *in, uint8_t *block, size
     r = gmi_in_read(in, block, n, &got);
     if (r) return r;
     if (got < n)
-        return gmi_st_bad(s->ctx, GM_E_FORMAT, GMI_ST_E_DATA_SHORT, in->pos, "the file is cut short: it ends at byte %u, within the data of a tensor", in->pos);
+        return gmi_st_bad(s->ctx, GM_E_FORMAT, GMI_ST_E_DATA_SHORT, in->pos,
+                          "the file is cut short: it ends at byte %u, within the data of a tensor", in->pos);
     if (s->checked) gmi_sha256_add(&s->sha, block, n);
     return GM_OK;
 }
@@ -149,12 +151,14 @@ static gm_status check_end(gmi_safetensors *s, gmi_in *in)
     size_t got;
     gm_status r = gmi_in_read(in, &one, 1, &got);
     if (r) return r;
-    if (got) return gmi_st_bad(s->ctx, GM_E_FORMAT, GMI_ST_E_DATA_TRAILING, in->pos - 1, "bytes follow the last tensor, from byte %u on", in->pos - 1);
+    if (got)
+        return gmi_st_bad(s->ctx, GM_E_FORMAT, GMI_ST_E_DATA_TRAILING, in->pos - 1, "bytes follow the last tensor, from byte %u on", in->pos - 1);
     if (!s->checked) return GM_OK;
     gmi_sha256_end(&s->sha, d);
     gmi_sha256_hex(d, hex);
     if (!memcmp(hex, s->digest, 64)) return GM_OK;
-    return gmi_st_bad(s->ctx, GM_E_CHECKSUM, GMI_ST_E_DIGEST, 8, "the file was changed or damaged: its SHA-256 is %s, \"genrep.sha256\" says %s", hex, s->digest);
+    return gmi_st_bad(s->ctx, GM_E_CHECKSUM, GMI_ST_E_DIGEST, 8, "the file was changed or damaged: its SHA-256 is %s, \"genrep.sha256\" says %s",
+                      hex, s->digest);
 }
 
 gm_status gmi_safetensors_read(gmi_safetensors *s, gmi_in *in, gmi_st_dest_fn dest, void *user)

@@ -68,7 +68,8 @@ static gm_status check_tensor(gm_context *c, const gmi_st_tensor *t)
     int64_t bytes;
     if (!t->name[0] || !gmi_utf8_valid(t->name, strlen(t->name)) || !strcmp(t->name, "__metadata__"))
         return gmi_fail(c, GM_E_INVALID, "safetensors: %S is no name for a tensor: it has to be UTF-8, not empty, not __metadata__", t->name);
-    if (gmi_st_dtype_bits(t->dtype) < 8) return gmi_fail(c, GM_E_DTYPE, "safetensors: the tensor %S has dtype %d, which cannot be written", t->name, t->dtype);
+    if (gmi_st_dtype_bits(t->dtype) < 8)
+        return gmi_fail(c, GM_E_DTYPE, "safetensors: the tensor %S has dtype %d, which cannot be written", t->name, t->dtype);
     if (t->rank < 0 || t->rank > GMI_MAX_RANK || tensor_bytes(t, &bytes))
         return gmi_fail(c, GM_E_SHAPE, "safetensors: the tensor %S has a shape that cannot be written", t->name);
     return GM_OK;
@@ -94,7 +95,8 @@ static gm_status arrange(job *k)
 
 static gm_status arrange_metadata(job *k, int64_t n, const gmi_st_text *meta)
 {
-    static const gmi_st_text own[] = {{"format", "pt"}, {"genrep.sha256", "0000000000000000000000000000000000000000000000000000000000000000"}, {"genrep.writer", "1"}};
+    static const gmi_st_text own[] = {{"format", "pt"}, {"genrep.sha256", "0000000000000000000000000000000000000000000000000000000000000000"},
+                                      {"genrep.writer", "1"}};
     int marked = 0;
     k->meta = gmi_alloc_n(k->ctx, n + 3, sizeof *k->meta);
     if (!k->meta) return gmi_alloc_status(k->ctx);

@@ -153,6 +153,7 @@ gm_status gmi_svg_end(gmi_svg *s, gmi_out *o)
 
 const char *gmi_svg_palette(int64_t i)
 {
-    static const char *const colors[] = {"#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#000000", "#8c6d31", "#7f7f7f", "#b8b800"};
+    static const char *const colors[] = {"#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#000000", "#8c6d31", "#7f7f7f",
+                                         "#b8b800"};
     return colors[i < 0 ? 8 : i % 10];
 }

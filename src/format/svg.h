@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* svg.h: a canvas that writes SVG 1.1 text: rectangles, circles, lines, paths of points, text. Coordinates are pixels, y downwards, rounded to 1/100;
- * what has a coordinate that is not finite is left out (a polyline breaks there). Colours are "#rrggbb" or names. Failures to allocate stay in the buffer until end. */
+ * what has a coordinate that is not finite is left out (a polyline breaks there). Colours are "#rrggbb" or names. Failures to allocate stay in the
+ * buffer until end. */
 #ifndef GMI_FORMAT_SVG_H
 #define GMI_FORMAT_SVG_H
 #include "base/base.h"

@@ -35,7 +35,8 @@ static gm_status read_format(gm_context *c, gmi_in *in, uint32_t size, gmi_wav_i
     f->bits = gmi_get16(h + 14, 0);
     f->is_float = tag == FLOAT;
     if ((tag != PCM || (f->bits != 8 && f->bits != 16 && f->bits != 24 && f->bits != 32)) && (tag != FLOAT || f->bits != 32))
-        return gmi_fail_at(c, GM_E_UNSUPPORTED, (int64_t)at, "wav: format %u with %d bits is none of PCM with 8, 16, 24, 32 and float with 32: convert it first",
+        return gmi_fail_at(c, GM_E_UNSUPPORTED, (int64_t)at,
+                           "wav: format %u with %d bits is none of PCM with 8, 16, 24, 32 and float with 32: convert it first",
                            (uint64_t)tag, f->bits);
     if (f->channels == 0 || rate == 0 || rate > INT32_MAX) return bad(c, at, "no channels, or an impossible rate");
     f->rate = (int32_t)rate;

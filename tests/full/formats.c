@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* formats.c: the other side of formats.py. `formats write DIR` writes one file of each format; `formats read DIR` reads what Python wrote there and compares. Element i of
- * everything is 37 i mod 101, minus 50 where the type is signed. */
+/* formats.c: the other side of formats.py. `formats write DIR` writes one file of each format; `formats read DIR` reads what Python wrote there and
+ * compares. Element i of everything is 37 i mod 101, minus 50 where the type is signed. */
 #include "format/csv.h"
 #include "format/npy.h"
 #include "format/png.h"

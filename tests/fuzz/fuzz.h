@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz.h: what the fuzz targets share: one context with small limits, the input as memory or as a pipe, and the promise that is checked after every input: what was
- * allocated has been freed, and a failure has a message. The pieces of a pipe are 1 to 16 bytes, depending on the input's length. */
+/* fuzz.h: what the fuzz targets share: one context with small limits, the input as memory or as a pipe, and the promise that is checked after every
+ * input: what was allocated has been freed, and a failure has a message. The pieces of a pipe are 1 to 16 bytes, depending on the input's length. */
 #ifndef GM_FUZZ_H
 #define GM_FUZZ_H
 #include "base/base.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_json.c: the pull parser on any bytes; every string is unescaped, compared and escaped again, every number read; what the writer makes of the events is JSON with the same
- * events. */
+/* fuzz_json.c: the pull parser on any bytes; every string is unescaped, compared and escaped again, every number read; what the writer makes of the
+ * events is JSON with the same events. */
 #include "format/json.h"
 #include "fuzz.h"
 

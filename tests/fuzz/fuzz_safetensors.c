@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_safetensors.c: any bytes as a file, from memory and through a pipe: both must agree; what is accepted is read, as floats where it can be, and written again, and that file
- * must load. */
+/* fuzz_safetensors.c: any bytes as a file, from memory and through a pipe: both must agree; what is accepted is read, as floats where it can be, and
+ * written again, and that file must load. */
 #include "format/safetensors.h"
 #include "fuzz.h"
 

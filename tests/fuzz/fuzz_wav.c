@@ -11,7 +11,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
         gm_context *c = fuzz_open(p, n, pipe, &in);
         gm_status s = gmi_wav_read(c, &in, NULL, &t);
         if (!s != (t != NULL)) fuzz_fail("a tensor and a failure");
-        if (t && t->dims[0] > 0 && gmi_tensor_count(t) * (int64_t)gmi_dtype_size(t->dtype) > 2 * (int64_t)n) fuzz_fail("more elements than the file can hold");
+        if (t && t->dims[0] > 0 &&
+            gmi_tensor_count(t) * (int64_t)gmi_dtype_size(t->dtype) > 2 * (int64_t)n) fuzz_fail("more elements than the file can hold");
         gm_tensor_destroy(t);
         fuzz_close(&in, s);
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* standalone.c: runs a fuzz target without libFuzzer: every file of the folders and files given, and of each MUTATIONS changed copies (bits flipped, bytes set, pieces
- * removed, repeated or cut off), drawn from a fixed seed, so that two runs do the same. Prints "target: N inputs"; a defect ends it by a signal. */
+/* standalone.c: runs a fuzz target without libFuzzer: every file of the folders and files given, and of each MUTATIONS changed copies (bits flipped,
+ * bytes set, pieces removed, repeated or cut off), drawn from a fixed seed, so that two runs do the same. Prints "target: N inputs"; a defect ends
+ * it by a signal. */
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>

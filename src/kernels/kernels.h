@@ -27,9 +27,10 @@ typedef float gmi_real;
     X(copy) X(neg) X(abs) X(sign) X(floor) X(square) X(recip) X(sqrt) X(rsqrt) X(exp) X(expm1) X(log) X(log1p) X(tanh) X(sigmoid) X(softplus)        \
     X(erf) X(sin) X(cos) X(lgamma) X(polygamma) X(relu) X(leaky_relu) X(step) X(isfinite)
 /* sign(0) = 0, sign(NaN) = NaN; step(x) = 1 if x > 0, else 0 (NaN: NaN); recip = 1/x; rsqrt = 1/sqrt(x), two rounded operations; relu(x) = x > 0 ? x : 0 with NaN kept;
- * leaky_relu(x, p) = x > 0 ? x : p*x; isfinite gives 1 or 0. polygamma(p, x): p = 0 is digamma. */
+ * leaky_relu(x, p) = x > 0 ? x : p*x; isfinite gives 1 or 0. polygamma(p, x): p = 0 is digamma, orders to 100.
+ * lgamma and polygamma are for x > 0: NaN below, the pole's infinity at 0. */
 #define GMI_BINARY_LIST(X) X(add) X(sub) X(mul) X(div) X(max) X(min) X(lt) X(le) X(eq) X(pow)
-/* lt, le, eq give 1 or 0 (0 with NaN); max, min propagate NaN, max(-0,+0) = +0, min(+0,-0) = -0. pow(a, b) for a >= 0 as exp(b log a) with pow(x,0) = 1. */
+/* lt, le, eq give 1 or 0 (0 with NaN); max, min propagate NaN, max(-0,+0) = +0, min(+0,-0) = -0. pow(a, b) for a >= 0 as exp(b log a) with pow(x,0) = pow(1,x) = 1. */
 
 typedef void gmi_unary_fn(int64_t n, gmi_real *out, const gmi_real *a, gmi_real p);
 typedef void gmi_binary_fn(int64_t n, gmi_real *out, const gmi_real *a, const gmi_real *b);
@@ -56,7 +57,8 @@ typedef void gmi_gather_strided_fn(int32_t rank, const int64_t *dims, const int6
 typedef void gmi_reduce_rows_fn(int64_t rows, int64_t n, const gmi_real *x, int64_t stride, gmi_real *out);
 typedef void gmi_reduce_cols_fn(int64_t n, int64_t cols, const gmi_real *x, int64_t stride, gmi_real *out);
 
-/* ---- random (docs/kernels.md "Random numbers"): elements [0, n) of the stream named by key and counter words 1..3 ---- */
+/* ---- random (docs/kernels.md "Random numbers"): elements [0, n), n <= 2^34, of the stream named by key and counter words 1..3.
+ * uniform is in (0, 1), both ends excluded. ---- */
 typedef void gmi_random_fn(int64_t n, gmi_real *out, const uint32_t key[2], const uint32_t ctr[3]);
 
 /* ---- conversions at the boundary: out = (real)in * scale + shift (mul then add, both rounded in gmi_real), n contiguous elements ---- */
@@ -65,13 +67,14 @@ typedef void gmi_from_u8_fn(int64_t n, gmi_real *out, const uint8_t *in, gmi_rea
 /* ---- optimizers: one pass over n contiguous elements; formulas are PyTorch's; |m|,|v|, momentum, EMA below 2^-100 are stored as +0 ---- */
 typedef struct gmi_optim_args {
     gmi_real lr, beta1, beta2, eps, weight_decay, momentum, dampening, alpha; /* alpha: RMSprop's smoothing */
-    gmi_real bias1, bias2; /* Adam: 1 - beta1^t and sqrt(1 - beta2^t), computed in double by the caller */
+    gmi_real bias1, bias2; /* Adam: 1 - beta1^t and sqrt(1 - beta2^t), computed in double by the caller, from the betas as they stand here */
     gmi_real grad_scale;   /* multiplies every gradient first (clip by norm, accumulation); 1 = exact no-op */
     gmi_real clip_value;   /* > 0: gradient clamped to [-c, c] after scaling */
     int32_t nesterov, decoupled /* AdamW */, first /* first step: momentum buffer = gradient */, centered;
     int32_t maximize;
 } gmi_optim_args;
-/* p parameters, g gradients, s1, s2 moments (may be NULL where the rule has none: sgd 0, momentum/adagrad/rmsprop 1, rmsprop+momentum 2, adam 2). */
+/* p parameters, g gradients, s1, s2 moments (may be NULL where the rule has none: sgd 0, momentum/adagrad/rmsprop 1, rmsprop+momentum 2, adam 2;
+ * centered rmsprop 2, the mean gradient second, and no momentum). */
 typedef void gmi_optim_fn(int64_t n, gmi_real *p, const gmi_real *g, gmi_real *s1, gmi_real *s2, const gmi_optim_args *a);
 #define GMI_OPTIM_LIST(X) X(sgd) X(momentum) X(rmsprop) X(adam) X(adagrad)
 enum {

@@ -201,12 +201,12 @@ static void options(gm_context *c)
     o = base, o.latent_dim = 0, option(c, &o, &x, GM_E_RANGE, "latent_dim is 0");
     o = base, o.free_bits = -1, option(c, &o, &x, GM_E_RANGE, "free_bits is -1");
     o = base, o.ema_half_life = NAN, option(c, &o, &x, GM_E_RANGE, "ema_half_life is nan");
-    o = base, o.encoder = "dens 4", option(c, &o, &x, GM_E_INVALID, "dens");
-    o = base, o.decoder = "dense -4", option(c, &o, &x, GM_E_INVALID, "-4");
+    o = base, o.encoder = "dens 4", option(c, &o, &x, GM_E_INVALID, "vae_create: encoder, column 1: \"dens\"");
+    o = base, o.decoder = "dense -4", option(c, &o, &x, GM_E_INVALID, "decoder, column 7: \"-4\"");
     o = base, o.encoder = "conv 8 k3", option(c, &o, &x, GM_E_SHAPE, "conv");
-    o = base, o.optimizer = "adamm", option(c, &o, &x, GM_E_INVALID, "adamm");
-    o = base, o.beta = "linear", option(c, &o, &x, GM_E_INVALID, "linear");
-    o = base, o.schedule = "cosin 1 2", option(c, &o, &x, GM_E_INVALID, "cosin");
+    o = base, o.optimizer = "adamm", option(c, &o, &x, GM_E_INVALID, "optimizer, column 1: \"adamm\"");
+    o = base, o.beta = "linear", option(c, &o, &x, GM_E_INVALID, "beta, column 1: linear");
+    o = base, o.schedule = "cosin 1 2", option(c, &o, &x, GM_E_INVALID, "schedule, column 1: \"cosin\"");
     o = base, o.objective = "elbow", option(c, &o, &x, GM_E_INVALID, "elbow");
     o = base, o.objective = "iwae 0", option(c, &o, &x, GM_E_RANGE, "iwae 0");
     o = base, o.objective = "iwae 3", o.free_bits = 1, option(c, &o, &x, GM_E_INVALID, "free_bits");

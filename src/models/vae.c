@@ -5,6 +5,7 @@
  * graph names. Shapes that do not fit appear there, before anything large is allocated. */
 #include "models/vae.h"
 #include "train/optim.h"
+#include "train/schedule.h"
 
 static const char DEFAULT_NET[] = "dense 400; relu", DEFAULT_OPTIMIZER[] = "adam lr=0.001", DEFAULT_BETA[] = "constant 1", DEFAULT_PRIOR[] = "normal",
                   DEFAULT_OBJECTIVE[] = "elbo", DEFAULT_CONDITION[] = "", DEFAULT_VARIANCE[] = "scalar", DEFAULT_SCHEDULE[] = "";
@@ -118,17 +119,55 @@ static gm_status check_options(gm_vae *v)
     return GM_OK;
 }
 
+/* Puts the option's name into a message that only knows a column of its text. */
+static gm_status of_option(gm_context *c, gm_status s, const char *name)
+{
+    const size_t call = strlen(c->fail_call ? c->fail_call : ""), n = strlen(name), at = call ? call + 2 : 0, len = strlen(c->message);
+    if (s != GM_E_INVALID && s != GM_E_UNKNOWN) return s;
+    if (c->held || strncmp(c->message + GMI_MIN(at, len), "column ", 7) || len + n + 3 > sizeof c->message) return s;
+    memmove(c->message + at + n + 2, c->message + at, len - at + 1);
+    memcpy(c->message + at, name, n);
+    memcpy(c->message + at + n, ", ", 2);
+    return s;
+}
+
+static gm_status parse_layers(gm_context *c, const char *name, const char *text, int from_file, const gm_layer **out)
+{
+    return of_option(c, from_file ? gmi_layer_parse_file(c, text, out) : gm_layer_parse(c, text, out), name);
+}
+
+/* The text that files hold: b's, normalised. */
+static gm_status normalised(gm_vae *v, gm_status s, gmi_buf *b, const char **text)
+{
+    if (!s && b->failed) s = gmi_nomem(v->m.ctx);
+    if (!s) *text = NULL;
+    if (!s) s = keep_text(v, text, gmi_buf_cstr(b));
+    gmi_buf_free(b);
+    return s;
+}
+
+static gm_status parse_schedule(gm_vae *v, const char *name, const char **text, gm_schedule **out)
+{
+    gmi_buf b;
+    gm_status s = of_option(v->m.ctx, gmi_schedule_parse(v->m.ctx, *text, out), name);
+    gmi_buf_init(&b, v->m.ctx);
+    if (!s) s = gmi_schedule_text(*out, &b);
+    return normalised(v, s, &b, text);
+}
+
 static gm_status parse_texts(gm_vae *v, int from_file)
 {
     gm_context *c = v->m.ctx;
-    gm_status s = from_file ? gmi_layer_parse_file(c, v->o.encoder, &v->encoder) : gm_layer_parse(c, v->o.encoder, &v->encoder);
-    if (!s) s = from_file ? gmi_layer_parse_file(c, v->o.decoder, &v->decoder) : gm_layer_parse(c, v->o.decoder, &v->decoder);
-    if (!s) s = gm_schedule_parse(c, v->o.beta, &v->beta);
-    if (!s && v->o.schedule[0]) s = gm_schedule_parse(c, v->o.schedule, &v->rate);
+    gmi_buf b;
+    gm_status s = parse_layers(c, "encoder", v->o.encoder, from_file, &v->encoder);
+    if (!s) s = parse_layers(c, "decoder", v->o.decoder, from_file, &v->decoder);
+    if (!s) s = parse_schedule(v, "beta", &v->o.beta, &v->beta);
+    if (!s && v->o.schedule[0]) s = parse_schedule(v, "schedule", &v->o.schedule, &v->rate);
     if (s) return s;
     v->o.encoder = gm_layer_text(v->encoder);
     v->o.decoder = gm_layer_text(v->decoder);
-    return GM_OK;
+    gmi_buf_init(&b, c);
+    return normalised(v, of_option(c, gmi_optimizer_normalize(c, v->o.optimizer, &b), "optimizer"), &b, &v->o.optimizer);
 }
 
 static gm_status scratch(gm_vae *v)

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/* test_vae_bits.c: the same bits for 1, 2 and 3 threads, at every SIMD level of this machine, in whatever variant this was built: weights after a few steps
+ * and samples, as digests that stand here. Small nets that still reach the paths that threads and levels share: edge tiles, long sums, convolutions of every
+ * direction, batch statistics, draws. A digest may change only with the numeric profile (or, before 1.0, with an entry in CHANGELOG under "bits"). */
+#include "base/base.h"
+#include "vae_util.h"
+
+enum { N = 130 };
+static uint8_t pixels[N][1][14][14];
+
+typedef struct net {
+    const char *name, *encoder, *decoder, *objective, *optimizer;
+    int64_t z;
+    int steps;
+    const char *digest;
+} net;
+
+static const net nets[] = {
+    {"mlp", "dense 150; relu", "dense 150; relu", "elbo", "adam lr=0.001", 7, 6, "b95d0fdbf838112c526549cb5a95b82b6a4db1b4ce369496513d0c76f7cc87a0"},
+    {"conv", "conv 9 k4 s2 p1; batch_norm; relu; conv 17 k3 s2 p1 bias=0; group_norm 1; silu; dense 33; gelu",
+     "dense 68; tanh; reshape 17x2x2; conv_transpose 9 k4 s2 p1 output_padding=1; batch_norm; leaky_relu 0.2; upsample 3; conv 1 k2", "elbo", "adamw lr=0.002 clip_norm=1", 5, 4,
+     "abf770ad0a16b021e4798ad95f4a3fdf1ffce59f9e75ebfaed2f6dc8df0c23e8"},
+    {"iwae", "dense 40; tanh; dropout 0.2", "dense 40; softplus", "iwae 9", "rmsprop lr=0.001 momentum=0.5", 3, 5, "9d31e651eea245b4a525fa440802c13ff2683173115c7b21570cda88ebd1a393"},
+};
+
+/* Digest of the model file's data and of samples, draws of p(x|z). */
+static void digest(gm_context *c, const net *k, char hex[65])
+{
+    static uint8_t out[33][1][14][14];
+    gm_spec spec;
+    gm_vae_options o;
+    gm_sample_options so;
+    gm_vae *v = NULL;
+    gm_record r;
+    gmi_sha256 s;
+    uint8_t d[32];
+    char *p = NULL;
+    size_t n;
+    uint64_t header = 0;
+    int i;
+    gm_tensor *x = vae_wrap(c, GM_U8, pixels, 4, N, 1, 14, 14), *y = vae_wrap(c, GM_U8, out, 4, 33, 1, 14, 14);
+    vae_spec(&spec, GM_U8, GM_SCALE_AUTO, 3, 1, 14, 14);
+    gm_vae_options_init(&o, sizeof o);
+    o.encoder = k->encoder;
+    o.decoder = k->decoder;
+    o.objective = k->objective;
+    o.optimizer = k->optimizer;
+    o.latent_dim = k->z;
+    o.likelihood = GM_LIKELIHOOD_BERNOULLI;
+    o.seed = 12345;
+    gm_sample_options_init(&so, sizeof so);
+    so.draw = GM_DRAW_SAMPLE;
+    gm_record_init(&r, sizeof r);
+    gm_status st = gm_vae_create(c, &spec, &o, &v);
+    for (i = 0; !st && i < k->steps; i++) st = gm_vae_step(v, x, NULL, &r);
+    if (!st) st = gm_vae_sample(v, &so, NULL, y);
+    n = st ? 0 : vae_bytes(v, 0, &p);
+    if (!n) printf("# %s\n", gm_context_error(c));
+    for (i = 7; i >= 0 && n; i--) header = header << 8 | (uint8_t)p[i];
+    gmi_sha256_init(&s);
+    if (n) gmi_sha256_add(&s, p + 8 + header, n - 8 - (size_t)header);
+    gmi_sha256_add(&s, out, sizeof out);
+    gmi_sha256_end(&s, d);
+    gmi_sha256_hex(d, hex);
+    free(p);
+    gm_tensor_destroy(x);
+    gm_tensor_destroy(y);
+    gm_vae_destroy(v);
+}
+
+int main(void)
+{
+    uint32_t seed = 99;
+    size_t i, k;
+    gm_simd level;
+    char hex[65];
+    for (i = 0; i < sizeof pixels; i++) ((uint8_t *)pixels)[i] = (uint8_t)(vae_random(&seed) * vae_random(&seed) * 256);
+    for (k = 0; k < sizeof nets / sizeof nets[0]; k++)
+        for (level = GM_SIMD_SCALAR; level <= GM_SIMD_NEON; level++) {
+            int32_t threads;
+            for (threads = 1; threads <= 3; threads++) {
+                gm_context *c = vae_context(threads, level);
+                if (!c) break; /* this machine or build lacks the level */
+                digest(c, &nets[k], hex);
+                is_text(hex, nets[k].digest, "%s: %s, %d threads", nets[k].name, gm_simd_name(level), (int)threads);
+                gm_context_destroy(c);
+            }
+        }
+    return done();
+}

@@ -218,6 +218,97 @@ static void sweep(int count)
     ok(good, "%d random problems, three kinds, every level", count);
 }
 
+/* ---- pooling and resizing ---- */
+static gmi_pool2d pool(int64_t h, int64_t w, int64_t oh, int64_t ow, int64_t k, int64_t s, int64_t p, int32_t include)
+{
+    gmi_pool2d g;
+    g.h = h, g.w = w, g.oh = oh, g.ow = ow, g.kh = g.kw = k, g.sh = g.sw = s, g.pt = g.pl = p, g.count_include_pad = include;
+    return g;
+}
+
+static void check_max(void)
+{
+    static const gmi_real x[9] = {1, 5, 2, 5, 3, 0, -1, 7, 7};
+    gmi_real n[9], y[9], back[9];
+    int32_t index[9];
+    gmi_pool2d g = pool(3, 3, 2, 2, 2, 1, 0, 0), q = pool(3, 3, 2, 2, 2, 2, 1, 0), far = pool(1, 1, 2, 2, 1, 1, 1, 0);
+    gmi_maxpool_argmax(&g, 0, 1, x, index);
+    ok(index[0] == 1 && index[1] == 1 && index[2] == 7 && index[3] == 7, "max pool: the first of equal maxima, %d %d %d %d", index[0], index[1], index[2], index[3]);
+    gmi_pool_gather(&g, 0, 1, x, index, y);
+    ok(y[0] == 5 && y[1] == 5 && y[2] == 7 && y[3] == 7, "its values");
+    y[0] = 1, y[1] = 2, y[2] = 4, y[3] = 8;
+    gmi_pool_scatter(&g, 0, 1, y, index, back);
+    ok(back[1] == 3 && back[7] == 12 && back[0] == 0 && back[8] == 0, "scatter adds where windows share a maximum");
+    for (int i = 0; i < 9; i++) n[i] = -x[i] - 9;
+    n[4] = (gmi_real)NAN, n[5] = (gmi_real)NAN;
+    gmi_maxpool_argmax(&q, 0, 1, n, index);
+    ok(index[0] == 0 && index[1] == 2 && index[2] == 6 && index[3] == 4, "padding is not chosen, the first NaN wins: %d %d %d %d", index[0], index[1], index[2], index[3]);
+    gmi_maxpool_argmax(&far, 0, 1, x, index);
+    gmi_pool_gather(&far, 0, 1, x, index, y);
+    ok(index[0] == -1 && y[0] == 0 && index[3] == 0 && y[3] == 1, "a window wholly in the padding");
+}
+
+static void check_average(void)
+{
+    static const gmi_real x[4] = {1, 2, 3, 6};
+    gmi_real y[9], back[4], one[9];
+    gmi_pool2d g = pool(2, 2, 3, 3, 2, 1, 1, 1), e = g;
+    e.count_include_pad = 0;
+    gmi_avgpool(&g, 0, 1, x, y);
+    ok(y[0] == (gmi_real)0.25 && y[1] == (gmi_real)0.75 && y[4] == 3 && y[8] == (gmi_real)1.5, "average with the padding counted");
+    gmi_avgpool(&e, 0, 1, x, y);
+    ok(y[0] == 1 && y[1] == (gmi_real)1.5 && y[4] == 3 && y[8] == 6, "and not counted");
+    for (int i = 0; i < 9; i++) one[i] = 1;
+    gmi_avgpool_dx(&g, 0, 1, one, back);
+    ok(back[0] == 1 && back[3] == 1, "adjoint: every pixel lies in four windows");
+}
+
+static void check_resize(void)
+{
+    static const gmi_real x[4] = {0, 4, 8, 12};
+    gmi_real y[16];
+    gmi_pool2d up = pool(1, 4, 1, 8, 1, 1, 0, 0), down = pool(1, 4, 1, 2, 1, 1, 0, 0), odd = pool(1, 4, 1, 3, 1, 1, 0, 0), two = pool(2, 2, 4, 4, 1, 1, 0, 0);
+    gmi_resize(&up, GMI_RESIZE_NEAREST, 0, 1, x, y);
+    ok(y[0] == 0 && y[1] == 0 && y[2] == 4 && y[7] == 12, "nearest, twice as many");
+    gmi_resize(&odd, GMI_RESIZE_NEAREST, 0, 1, x, y);
+    ok(y[0] == 0 && y[1] == 4 && y[2] == 8, "nearest, 4 to 3: floor(i * 4 / 3)");
+    gmi_resize(&up, GMI_RESIZE_BILINEAR, 0, 1, x, y);
+    ok(y[0] == 0 && y[1] == 1 && y[2] == 3 && y[6] == 11 && y[7] == 12, "bilinear, half-pixel centres: %g %g %g", (double)y[1], (double)y[2], (double)y[6]);
+    gmi_resize(&down, GMI_RESIZE_BILINEAR, 0, 1, x, y);
+    ok(y[0] == 2 && y[1] == 10, "bilinear, half as many");
+    gmi_resize(&two, GMI_RESIZE_BILINEAR, 0, 1, x, y);
+    ok(y[0] == 0 && y[5] == 3 && y[15] == 12 && y[6] == 5, "bilinear in two directions: %g %g", (double)y[5], (double)y[6]);
+}
+
+/* <A x, y> = <x, A' y> for random planes, and the same bits when planes are done one by one. */
+static void check_adjoints(void)
+{
+    int before = tap_failed;
+    for (int i = 0; i < 40; i++) {
+        gmi_pool2d g = pool(1 + (int64_t)(bits() % 9), 1 + (int64_t)(bits() % 9), 1 + (int64_t)(bits() % 9), 1 + (int64_t)(bits() % 9), 1 + (int64_t)(bits() % 4),
+                            1 + (int64_t)(bits() % 3), (int64_t)(bits() % 2), (int32_t)(bits() % 2));
+        gmi_real x[3 * 81], y[3 * 81], ax[3 * 81], aty[3 * 81], alone[3 * 81];
+        int64_t in = 3 * g.h * g.w, out = 3 * g.oh * g.ow;
+        for (int kind = 0; kind < 3; kind++) {
+            double left = 0, right = 0, size = 0;
+            for (int64_t j = 0; j < in; j++) x[j] = (gmi_real)(bits() % 1000) / 1000;
+            for (int64_t j = 0; j < out; j++) y[j] = (gmi_real)(bits() % 1000) / 1000;
+            if (kind == 2) {
+                gmi_avgpool(&g, 0, 3, x, ax), gmi_avgpool_dx(&g, 0, 3, y, aty);
+                for (int64_t p = 0; p < 3; p++) gmi_avgpool_dx(&g, p, p + 1, y, alone);
+            } else {
+                gmi_resize(&g, (gmi_resize_mode)kind, 0, 3, x, ax), gmi_resize_dx(&g, (gmi_resize_mode)kind, 0, 3, y, aty);
+                for (int64_t p = 0; p < 3; p++) gmi_resize_dx(&g, (gmi_resize_mode)kind, p, p + 1, y, alone);
+            }
+            for (int64_t j = 0; j < out; j++) left += (double)ax[j] * (double)y[j], size += fabs((double)ax[j] * (double)y[j]);
+            for (int64_t j = 0; j < in; j++) right += (double)x[j] * (double)aty[j];
+            if (fabs(left - right) > 1e-5 * size || memcmp(alone, aty, (size_t)in * sizeof *aty))
+                ok(0, "adjoint %d of %dx%d -> %dx%d: %g %g", kind, (int)g.h, (int)g.w, (int)g.oh, (int)g.ow, left, right);
+        }
+    }
+    ok(tap_failed == before, "adjoints of average pool and both resizes on 40 random shapes");
+}
+
 int main(void)
 {
     static const gm_simd all[] = {GM_SIMD_SCALAR, GM_SIMD_SSE2, GM_SIMD_AVX2, GM_SIMD_AVX512, GM_SIMD_NEON};
@@ -236,5 +327,6 @@ int main(void)
     check(problem(2, 5, 5, 1100, 3, 3, 2, 1), 0, 4, 1);   /* k over the first slab */
     check(problem(3, 54, 54, 3, 17, 2, 1, 0), 0, 5, 1);   /* dw: pixels over the first slab, cut or not */
     check(problem(9, 33, 60, 2, 4, 3, 1, 1), 0, 1, 1);
+    check_max(), check_average(), check_resize(), check_adjoints();
     return done();
 }

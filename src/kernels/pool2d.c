@@ -90,37 +90,49 @@ void gmi_avgpool_dx(const gmi_pool2d *g, int64_t p0, int64_t p1, const gmi_real 
     }
 }
 
-/* Output o of an axis reads a and b = a + 1 (or a again at the border) with weights 1 - f and f; nearest has f = 0. */
+/* The outputs of an axis in order: output o reads position a + rem / den, both kept exactly. */
+typedef struct walk {
+    int64_t in, den, a, rem, step, step_rem;
+    int32_t linear;
+} walk;
+static walk walk_axis(gmi_resize_mode mode, int64_t in, int64_t out)
+{
+    walk w;
+    int64_t start = mode == GMI_RESIZE_BILINEAR ? in - out : 0, factor = mode == GMI_RESIZE_BILINEAR ? 2 : 1;
+    w.linear = mode == GMI_RESIZE_BILINEAR, w.in = in, w.den = factor * out;
+    w.a = start / w.den - (start % w.den < 0), w.rem = start - w.a * w.den;
+    w.step = factor * in / w.den, w.step_rem = factor * in % w.den;
+    return w;
+}
+
+/* a and b = a + 1 (a again at the border) with weights wa + wb = 1; nearest has wb = 0. Moves on to the next output. */
 typedef struct between {
     int64_t a, b;
     gmi_real wa, wb;
 } between;
-static between position(gmi_resize_mode mode, int64_t o, int64_t in, int64_t out)
+static between next(walk *w)
 {
-    between r = {0, 0, 1, 0};
-    if (mode == GMI_RESIZE_NEAREST) {
-        r.a = r.b = o * in / out;
-    } else {
-        int64_t num = (2 * o + 1) * in - out;
-        if (num < 0) num = 0;
-        r.a = num / (2 * out);
-        r.b = GMI_MIN(r.a + 1, in - 1);
-        r.wb = (gmi_real)(num % (2 * out)) / (gmi_real)(2 * out);
-        r.wa = 1 - r.wb;
-    }
+    between r = {w->a, w->a, 1, 0};
+    if (w->linear && w->a < 0) r.a = 0;
+    if (w->linear) r.b = GMI_MIN(r.a + 1, w->in - 1), r.wb = w->a < 0 ? 0 : (gmi_real)w->rem / (gmi_real)w->den, r.wa = 1 - r.wb;
+    w->a += w->step, w->rem += w->step_rem;
+    if (w->rem >= w->den) w->rem -= w->den, w->a++;
     return r;
 }
 
 void gmi_resize(const gmi_pool2d *g, gmi_resize_mode mode, int64_t p0, int64_t p1, const gmi_real *x, gmi_real *y)
 {
-    for (int64_t oh = 0; oh < g->oh; oh++) {
-        between v = position(mode, oh, g->h, g->oh);
-        for (int64_t ow = 0; ow < g->ow; ow++) {
-            between u = position(mode, ow, g->w, g->ow);
-            for (int64_t p = p0; p < p1; p++) {
-                const gmi_real *r0 = x + (p * g->h + v.a) * g->w, *r1 = x + (p * g->h + v.b) * g->w;
-                y[(p * g->oh + oh) * g->ow + ow] =
-                    mode == GMI_RESIZE_NEAREST ? r0[u.a] : v.wa * (u.wa * r0[u.a] + u.wb * r0[u.b]) + v.wb * (u.wa * r1[u.a] + u.wb * r1[u.b]);
+    for (int64_t p = p0; p < p1; p++) {
+        const gmi_real *plane = x + p * g->h * g->w;
+        gmi_real *to = y + p * g->oh * g->ow;
+        walk rows = walk_axis(mode, g->h, g->oh);
+        for (int64_t oh = 0; oh < g->oh; oh++) {
+            between v = next(&rows);
+            const gmi_real *r0 = plane + v.a * g->w, *r1 = plane + v.b * g->w;
+            walk cols = walk_axis(mode, g->w, g->ow);
+            for (int64_t ow = 0; ow < g->ow; ow++) {
+                between u = next(&cols);
+                *to++ = cols.linear ? v.wa * (u.wa * r0[u.a] + u.wb * r0[u.b]) + v.wb * (u.wa * r1[u.a] + u.wb * r1[u.b]) : r0[u.a];
             }
         }
     }
@@ -128,15 +140,19 @@ void gmi_resize(const gmi_pool2d *g, gmi_resize_mode mode, int64_t p0, int64_t p
 
 void gmi_resize_dx(const gmi_pool2d *g, gmi_resize_mode mode, int64_t p0, int64_t p1, const gmi_real *y, gmi_real *x)
 {
-    int64_t in = g->h * g->w;
-    for (int64_t i = p0 * in; i < p1 * in; i++) x[i] = 0;
-    for (int64_t oh = 0; oh < g->oh; oh++) {
-        between v = position(mode, oh, g->h, g->oh);
-        for (int64_t ow = 0; ow < g->ow; ow++) {
-            between u = position(mode, ow, g->w, g->ow);
-            for (int64_t p = p0; p < p1; p++) {
-                gmi_real *r0 = x + (p * g->h + v.a) * g->w, *r1 = x + (p * g->h + v.b) * g->w, d = y[(p * g->oh + oh) * g->ow + ow];
-                if (mode == GMI_RESIZE_NEAREST) {
+    for (int64_t p = p0; p < p1; p++) {
+        gmi_real *plane = x + p * g->h * g->w;
+        const gmi_real *from = y + p * g->oh * g->ow;
+        walk rows = walk_axis(mode, g->h, g->oh);
+        for (int64_t i = 0; i < g->h * g->w; i++) plane[i] = 0;
+        for (int64_t oh = 0; oh < g->oh; oh++) {
+            between v = next(&rows);
+            gmi_real *r0 = plane + v.a * g->w, *r1 = plane + v.b * g->w;
+            walk cols = walk_axis(mode, g->w, g->ow);
+            for (int64_t ow = 0; ow < g->ow; ow++) {
+                between u = next(&cols);
+                gmi_real d = *from++;
+                if (!cols.linear) {
                     r0[u.a] += d;
                     continue;
                 }

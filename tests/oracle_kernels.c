@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/* oracle_kernels.c: test_kernels again on the double kernels of the oracle: what the float kernels are judged by must itself be right. The float build of
+ * this file has nothing to add. */
+#ifdef GMI_ORACLE
+#include "test_kernels.c"
+#else
+#include "tap.h"
+int main(void)
+{
+    skip("test_kernels runs the float kernels");
+    return done();
+}
+#endif

@@ -205,7 +205,7 @@ static gm_action meddle(void *user, const gm_record *r)
 static gm_action destroy_it(void *user, const gm_record *r)
 {
     witness *w = user;
-    if (r->kind == GM_RECORD_STEP && r->step == 2) {
+    if (r->kind == GM_RECORD_STEP && r->step == 8) {
         gm_vae_destroy(w->v);
         return GM_STOP;
     }

@@ -64,26 +64,26 @@ static double ulps(gmi_real got, wide exact, double absolute)
 
 static wide ref_sigmoid(wide x) { return x < 0 ? LIBM(exp)(x) / (1 + LIBM(exp)(x)) : 1 / (1 + LIBM(exp)(-x)); }
 static wide ref_softplus(wide x) { return (x > 0 ? x : 0) + LIBM(log1p)(LIBM(exp)(-LIBM(fabs)(x))); }
-/* sum of 1/(x + i)^(m + 1), the rest by Euler and Maclaurin's formula, in long double */
+/* sum of 1/(x + i)^(m + 1), the rest by Euler and Maclaurin's formula, in the wide type */
 static wide ref_polygamma(int m, wide wx)
 {
-    static const long double b[8] = {1.0L / 6, -1.0L / 30, 1.0L / 42, -1.0L / 30, 5.0L / 66, -691.0L / 2730, 7.0L / 6, -3617.0L / 510};
-    long double x = wx, s = 0, y = x + 40, f = 1, r;
+    static const wide b[8] = {(wide)1 / 6, -(wide)1 / 30, (wide)1 / 42, -(wide)1 / 30, (wide)5 / 66, -(wide)691 / 2730, (wide)7 / 6, -(wide)3617 / 510};
+    wide x = wx, s = 0, y = x + 40, f = 1, r;
     int i, j;
     if (!(wx > 0)) return wx == 0 ? (m % 2 ? (wide)INFINITY : -(wide)INFINITY) : (wide)NAN;
     if (isinf(wx)) return m ? 0 : wx;
-    for (i = 0; i < 40; i++) s += powl(x + i, -(m + 1));
+    for (i = 0; i < 40; i++) s += LIBM(pow)(x + i, -(m + 1));
     for (i = 2; i <= m; i++) f *= i;
-    r = m ? 1 / (m * powl(y, m)) : -logl(y);
-    r += powl(y, -(m + 1)) / 2;
+    r = m ? 1 / (m * LIBM(pow)(y, m)) : -LIBM(log)(y);
+    r += LIBM(pow)(y, -(m + 1)) / 2;
     for (i = 1; i <= 8; i++) {
-        long double c = 1; /* (2i + m - 1)!/((2i)! m!) */
-        if (m == 0) c = 1.0L / (2 * i);
+        wide c = 1; /* (2i + m - 1)!/((2i)! m!) */
+        if (m == 0) c = (wide)1 / (2 * i);
         else {
             for (j = 2 * i + 1; j <= 2 * i + m - 1; j++) c *= j;
             c /= f;
         }
-        r += b[i - 1] * c * powl(y, -(2 * i + m));
+        r += b[i - 1] * c * LIBM(pow)(y, -(2 * i + m));
     }
     return (wide)((m % 2 ? f : -f) * (s + r));
 }

@@ -123,12 +123,13 @@ static int32_t base_of(const gmi_lower *l, int32_t node)
     return node;
 }
 
-/* A dense copy of node in a layout, made once for both when needed. */
+/* A dense copy of node in a layout, made once. */
 static int32_t converted(gmi_lower *l, int32_t node, int nhwc)
 {
     static const int32_t channels_last[4] = {0, 2, 3, 1};
-    if (l->converted[node] >= 0) return l->converted[node];
     const gmi_gnode *p = &l->ir.nodes[node];
+    int32_t *made = &l->converted[nhwc && !gmi_layout_trivial(p)][node];
+    if (*made >= 0) return *made;
     int32_t base = base_of(l, node);
     int64_t from[GMI_MAX_RANK], dims[GMI_MAX_RANK], strides[GMI_MAX_RANK];
     gmi_layout_strides(&l->ir.nodes[base], l->nhwc[base], from);
@@ -138,8 +139,8 @@ static int32_t converted(gmi_lower *l, int32_t node, int nhwc)
         strides[i] = from[a];
     }
     int32_t v = gmi_value_new(l, count_of(p), size_of(p));
-    l->converted[node] = gmi_copy_strided(l, l->value[base], 0, p->rank, dims, strides, v);
-    return l->converted[node];
+    *made = gmi_copy_strided(l, l->value[base], 0, p->rank, dims, strides, v);
+    return *made;
 }
 
 static int stored(const gmi_lower *l, int32_t node) { return l->ir.nodes[node].op != GMI_OP_broadcast; }
@@ -344,12 +345,12 @@ static int tables(gmi_lower *l)
     l->nhwc = gmi_arena_alloc(&l->tmp, n);
     l->depth = gmi_arena_alloc(&l->tmp, n * sizeof(int32_t));
     l->group = gmi_arena_alloc(&l->tmp, n * sizeof(int32_t));
-    l->converted = gmi_arena_alloc(&l->tmp, n * sizeof(int32_t));
+    for (int k = 0; k < 2; k++) l->converted[k] = gmi_arena_alloc(&l->tmp, n * sizeof(int32_t));
     l->uses = gmi_arena_alloc(&l->tmp, n * sizeof(int32_t));
     l->out_slot = gmi_arena_alloc(&l->tmp, n * sizeof(int32_t));
-    if (!l->value || !l->nhwc || !l->depth || !l->group || !l->converted || !l->uses || !l->out_slot) return -1;
+    if (!l->value || !l->nhwc || !l->depth || !l->group || !l->converted[0] || !l->converted[1] || !l->uses || !l->out_slot) return -1;
     for (int32_t i = 0; i < l->ir.n; i++) {
-        l->value[i] = l->converted[i] = l->out_slot[i] = -1;
+        l->value[i] = l->converted[0][i] = l->converted[1][i] = l->out_slot[i] = -1;
         for (int32_t k = 0; k < l->ir.nodes[i].n_in; k++) l->uses[l->ir.nodes[i].in[k]]++;
     }
     return 0;

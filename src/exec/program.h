@@ -101,7 +101,7 @@ typedef struct gmi_lower {
     uint8_t *nhwc;    /* node's value is stored channels-last */
     int32_t *depth;   /* schedule level */
     int32_t *group;   /* elementwise: union-find parent */
-    int32_t *converted; /* node -> value of its copy in the other layout, -1 */
+    int32_t *converted[2]; /* node -> value of its dense copy, row-major and channels-last, or -1: a broadcast may need both */
     int32_t *uses;    /* consumers */
     int32_t *out_slot; /* node -> preset value (output, gradient, next), -1 */
     int32_t tasks;    /* the most tasks of a phase */

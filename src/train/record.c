@@ -114,6 +114,15 @@ static void add_number(line *l, const char *name, double v)
     add(l, text);
 }
 
+static void add_units(line *l, double n)
+{
+    char text[32];
+    if (!(n >= 0)) return;
+    gmi_format_fixed(text, sizeof text, n, 0);
+    add(l, "  active ");
+    add(l, text);
+}
+
 static void add_count(line *l, const char *name, int64_t i, int64_t of)
 {
     char text[64];
@@ -168,7 +177,7 @@ gm_status gm_record_text(const gm_record *given, char *to, size_t n)
     add_number(&l, "elbo", r.elbo);
     add_number(&l, "kl", r.kl);
     if (r.beta != 1) add_number(&l, "beta", r.beta);
-    add_number(&l, "active", r.active_units);
+    add_units(&l, r.active_units);
     add_number(&l, "d_loss", r.d_loss);
     add_number(&l, "g_loss", r.g_loss);
     add_number(&l, "d_real", r.d_real);

@@ -44,10 +44,11 @@ typedef gm_node (*gm_loss_fn)(void *user, gm_graph *g, gm_node x, gm_node z, gm_
 /* Options; every text may be NULL, which is the default named here.
  * encoder, decoder   layers as text (genrep/layer.h), "dense 400; relu" each. Heads are added: dense "mean" and "logvar" behind the encoder; behind the decoder a
  *                    dense "output", unless its last layer is linear (dense, conv, conv_transpose) and already gives what p(x|z) needs
- * latent_dim         20
+ * latent_dim         -1: as many as a sample has elements, 20 at most
  * likelihood         GM_LIKELIHOOD_AUTO
  * variance           of the Gaussian: "fixed 1" (a variance, in model units), "scalar" (one learned number; the default), "dimension" (one for each element
- *                    of x), "output" (of the decoder: means, then log variances, along the first dimension of a sample). Learned variances stay above e^-12
+ *                    of x), "output" (of the decoder: means, then log variances, along the first dimension of a sample). Learned variances stay above
+ *                    e^-12; "scalar" and "dimension" learn at ten times the optimizer's rate
  * objective          "elbo", or "iwae 5" (importance-weighted, Burda et al. 2016)
  * beta               a schedule, "constant 1"; warm-up is "linear 0 1 steps=1000"
  * free_bits          0; nats a dimension that cost nothing (Kingma et al. 2016)

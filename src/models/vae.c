@@ -20,7 +20,7 @@ static void defaults(gm_vae_options *o)
     o->beta = DEFAULT_BETA;
     o->prior = DEFAULT_PRIOR;
     o->objective = DEFAULT_OBJECTIVE;
-    o->latent_dim = 20;
+    o->latent_dim = -1;
     o->likelihood = GM_LIKELIHOOD_AUTO;
     o->condition = DEFAULT_CONDITION;
     o->variance = DEFAULT_VARIANCE;
@@ -104,8 +104,9 @@ static gm_status take_options(gm_vae *v, const gm_vae_options *given)
 static gm_status check_options(gm_vae *v)
 {
     gm_context *c = v->m.ctx;
-    const gm_vae_options *o = &v->o;
-    if (o->latent_dim < 1 || o->latent_dim > 65536) return gmi_fail(c, GM_E_RANGE, "latent_dim is %i; 1 to 65536", o->latent_dim);
+    gm_vae_options *o = &v->o;
+    if (o->latent_dim == -1) o->latent_dim = GMI_MIN(v->m.elems, 20);
+    if (o->latent_dim < 1 || o->latent_dim > 65536) return gmi_fail(c, GM_E_RANGE, "latent_dim is %i; 1 to 65536, or -1: as many as a sample has elements, 20 at most", o->latent_dim);
     if (!(o->free_bits >= 0) || !gmi_f64_finite(o->free_bits)) return gmi_fail(c, GM_E_RANGE, "free_bits is %g; it must be 0 or a positive number of nats", o->free_bits);
     if (!(o->ema_half_life >= 0) || !gmi_f64_finite(o->ema_half_life))
         return gmi_fail(c, GM_E_RANGE, "ema_half_life is %g; it must be 0 (none) or a positive number of examples", o->ema_half_life);
@@ -257,11 +258,25 @@ static gm_status initial_weights(gm_vae *v)
     return s;
 }
 
+/* A log variance begins at 0 and ends where the residuals are, often at -5 or below; at the networks' rate of 0.001 a step Adam would need thousands of
+ * steps for that alone, while the KL prunes dimensions that the decoder cannot use yet. Hence ten times the rate. */
+static gm_status make_optimizer(gm_vae *v)
+{
+    gm_optimizer *p = NULL;
+    gm_status s = gm_optimizer_create(v->m.weights, v->o.optimizer, &p);
+    if (!s && gmi_params_find(v->m.weights, "output.logvar", NULL)) s = gmi_optimizer_tune(p, "output.logvar", 10, 0, 0);
+    if (s)
+        gm_optimizer_destroy(p);
+    else
+        v->m.optimizer[0] = p;
+    return s;
+}
+
 gm_status gmi_vae_optimizer_ready(gm_vae *v)
 {
     gmi_core *m = &v->m;
     gm_status s = gmi_core_train_ready(m, 0);
-    if (!s && !m->optimizer[0]) s = gm_optimizer_create(m->weights, v->o.optimizer, &m->optimizer[0]);
+    if (!s && !m->optimizer[0]) s = make_optimizer(v);
     if (!s && m->ema_half_life > 0 && !m->average) { /* loaded for inference, trained now */
         gm_graph *g = NULL;
         s = gmi_vae_training_graph(v, &g);

@@ -16,6 +16,7 @@ enum { MODE, CUT_BATCH, CUT_ROWS, CUT_COLS, CUT_SLABS, BLOCK_ROWS, BLOCK_COLS, P
 #define FEW_ROWS 8             /* up to here packing costs more than it brings */
 #define PACK_COST 3.0          /* of one group of columns for one term, see gmi_choose_grid */
 #define BLOCK_BYTES (256 * 1024) /* of packed B that stays in the second-level cache */
+#define LONG_M 1024          /* rows that leave the cache before the next block of columns needs them again: then blocks are wider */
 #define BLOCK_M 128          /* rows whose sums stay there too */
 
 /* The problem with batch steps that are rows of one larger product folded into m. */
@@ -48,7 +49,7 @@ static void choose_grid(gmi_gemm_plan *p, const problem *q, const gmi_kernels *t
 static void choose_blocks(gmi_gemm_plan *p, const problem *q, const gmi_kernels *t)
 {
     int64_t groups = gmi_ceil_div(gmi_ceil_div(q->n, t->nr), p->priv[CUT_COLS]), rows = gmi_ceil_div(q->m, p->priv[CUT_ROWS]);
-    int64_t bytes = p->a_cs == 1 ? BLOCK_BYTES : 8 * BLOCK_BYTES;
+    int64_t bytes = p->a_cs != 1 ? 8 * BLOCK_BYTES : rows > LONG_M ? 4 * BLOCK_BYTES : BLOCK_BYTES;
     int64_t per = GMI_MAX(1, bytes / (t->nr * (int64_t)sizeof(gmi_real) * GMI_MAX(1, GMI_MIN(q->k, GMI_KC))));
     if (p->priv[MODE] == GMI_B_LOCAL && q->m <= t->mr) per = 1; /* a piece serves once: it need not leave the first cache */
     p->priv[BLOCK_COLS] = gmi_ceil_div(groups, GMI_MAX(1, gmi_ceil_div(groups, per))) * t->nr;

@@ -12,6 +12,13 @@
 #define GMI_KERNELS_GEMM_H
 #include "kernels/kernels.h"
 
+/* Asks for the cache line at p; p need not be readable. */
+#if defined(__GNUC__)
+#define GMI_PREFETCH(p) __builtin_prefetch(p)
+#else
+#define GMI_PREFETCH(p) ((void)(p))
+#endif
+
 #define GMI_MR_MAX 16
 /* One register tile: C[0..mr)[0..nr) (+)= sum over segments s, t < len[s] of A_s[i][t] * B[t'][j], t' running on over the segments. b is packed:
  * k rows of `nr of the table` elements, zero-padded. Row i of segment s starts at a[s * GMI_MR_MAX + i], element t at + t * a_cs. */

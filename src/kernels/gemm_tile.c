@@ -68,6 +68,9 @@
 #define STORE(r, v) vf_store(c##r + (v) * GMI_W, s##r##_##v);
 #define ROW_STORE(r, V) V(STORE, r)
 
+#define ROW_AHEAD(r, V)                                                                                                                               \
+    if ((r) < m) GMI_PREFETCH(row_of_c(ta, r) + j + width - 1);
+
 static gmi_real *row_of_c(const gmi_tile_args *ta, int32_t r)
 {
     return ta->c_rows ? ta->c_rows[r] : ta->c + r * ta->ldc;
@@ -92,6 +95,7 @@ static void store_part(const gmi_tile_args *ta, const gmi_real *sums, int64_t wi
         const int32_t m = ta->m, whole = n >= width;                                                                                                 \
         ROWS(ROW_SUMS, V)                                                                                                                            \
         (void)b_ps;                                                                                                                                  \
+        ROWS(ROW_AHEAD, V)                                                                                                                           \
         for (int64_t s = 0; s < ta->segments; s++) {                                                                                                 \
             const gmi_real *const *a = ta->a + s * GMI_MR_MAX;                                                                                       \
             const int64_t end = ta->len[s] * a_cs;                                                                                                   \

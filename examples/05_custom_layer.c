@@ -90,7 +90,7 @@ int main(void)
     /* Another program: first it does not know the words, then it does. */
     if (!s) s = gm_context_create(NULL, &other);
     if (!s && gm_vae_load(other, "snake.safetensors", &loaded) == GM_E_UNKNOWN)
-        printf("%.40s ...\n", gm_context_error(other));
+        printf("%.*s\n", (int)strcspn(gm_context_error(other), ";"), gm_context_error(other)); /* behind the ";": the words it knows */
     if (!s) s = register_words(other);
     if (!s) s = gm_vae_load(other, "snake.safetensors", &loaded);
     if (!s) s = encode(other, loaded, data, after);

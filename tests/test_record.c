@@ -65,6 +65,8 @@ static void test_text(void)
     is_text(line, "event posterior_collapse  step 12  3 of 20 units are active", "an event");
     r = example();
     r.kind = GM_RECORD_VALIDATION, r.objective = 123456.7;
+    r.active_units = 7;
+    ok(!gm_record_text(&r, line, sizeof line) && strstr(line, "objective 123457  ") && strstr(line, "  active 7  "), "validation: %s", line);
     ok(gm_record_text(&r, line, 20) == GM_E_LIMIT, "no room");
     is_text(line, "validation  epoch 3", "what fits is there");
     ok(gm_record_text(&r, line, 0) == GM_E_INVALID && gm_record_text(NULL, line, 9) == GM_E_INVALID && gm_record_text(&r, NULL, 9) == GM_E_INVALID, "nothing to write to");

@@ -14,6 +14,7 @@
 #include "tensor/convert.h"
 
 #define BLOCK 64
+#define LANES 16
 
 void gmi_scaler_free(gm_context *c, gmi_scaler *s)
 {
@@ -197,40 +198,56 @@ static void undo_run(const gmi_scaler *s, const gm_spec *spec, const gmi_real *i
     for (int64_t i = 0; i < n; i++) out[i] = out[i] < spec->lo ? spec->lo : out[i] > spec->hi ? spec->hi : out[i];
 }
 
-/* The two common cases in one pass: a dense row of f32 or u8, one scale. The same bits as the way through undo_run. */
-static void undo_f32(double scale, double shift, double lo, double hi, int64_t n, const gmi_real *in, char *to)
+/* The two common cases, a dense row of f32 or u8 and one scale, in the compute type; blocks of a fixed length let compilers use vectors at -O2. */
+static void undo_f32(gmi_real shift, gmi_real inverse, gmi_real lo, gmi_real hi, int64_t n, const gmi_real *in, char *to)
 {
-    double inverse = 1 / scale;
-    for (int64_t i = 0; i < n; i++) {
-        double v = ((double)in[i] - shift) * inverse;
-        float f = (float)(v < lo ? lo : v > hi ? hi : v);
-        memcpy(to + i * (int64_t)sizeof f, &f, sizeof f);
+    float f[LANES];
+    for (int64_t i = 0; i < n; i += LANES) {
+        int64_t m = GMI_MIN(n - i, LANES);
+        gmi_real v[LANES] = {0};
+        if (m == LANES) memcpy(v, in + i, sizeof v);
+        else memcpy(v, in + i, (size_t)m * sizeof *v);
+        for (int j = 0; j < LANES; j++) {
+            gmi_real x = (v[j] - shift) * inverse;
+            x = x < lo ? lo : x;
+            f[j] = (float)(x > hi ? hi : x);
+        }
+        memcpy(to + i * (int64_t)sizeof *f, f, (size_t)m * sizeof *f);
     }
 }
 
-static void undo_u8(double scale, double shift, double lo, double hi, int64_t n, const gmi_real *in, char *to)
+static void undo_u8(gmi_real shift, gmi_real inverse, gmi_real lo, gmi_real hi, int64_t n, const gmi_real *in, char *to)
 {
-    const double big = 4503599627370496.0; /* 2^52: the sum has no room for a fraction */
-    double inverse = 1 / scale;
+    /* 2^23 or 2^52: the sum has no room for a fraction, and is rounded half to even. */
+    const gmi_real big = sizeof(gmi_real) == 4 ? (gmi_real)8388608.0 : (gmi_real)4503599627370496.0;
+    uint8_t b[LANES];
     lo = lo > 0 ? lo : 0;
     hi = hi < 255 ? hi : 255;
-    for (int64_t i = 0; i < n; i++) {
-        double v = ((double)in[i] - shift) * inverse;
-        v = v < lo ? lo : v > hi ? hi : v == v ? v : 0;
-        v = v + big;
-        to[i] = (char)(uint8_t)(v - big);
+    for (int64_t i = 0; i < n; i += LANES) {
+        int64_t m = GMI_MIN(n - i, LANES);
+        gmi_real v[LANES] = {0};
+        if (m == LANES) memcpy(v, in + i, sizeof v);
+        else memcpy(v, in + i, (size_t)m * sizeof *v);
+        for (int j = 0; j < LANES; j++) {
+            gmi_real x = (v[j] - shift) * inverse;
+            x = x > lo ? x : lo; /* NaN becomes the lowest value */
+            x = (x < hi ? x : hi) + big;
+            b[j] = (uint8_t)(int32_t)(x - big);
+        }
+        memcpy(to + i, b, (size_t)m);
     }
 }
 
 /* 1 when row i was written. */
 static int undo_fast(const gmi_scaler *s, const gm_spec *spec, const gmi_real *in, const gmi_rows *r, char *to)
 {
-    const double far = 1.7976931348623157e308;
+    const gmi_real far = (gmi_real)gmi_bits_double(0x7ff0000000000000ull); /* infinity: no bound */
     int bounded = spec && spec->lo < spec->hi;
-    double scale = s && s->n ? s->scale[0] : 1, shift = s && s->n ? s->shift[0] : 0, lo = bounded ? spec->lo : -far, hi = bounded ? spec->hi : far;
+    double scale = s && s->n ? s->scale[0] : 1, shift = s && s->n ? s->shift[0] : 0;
+    gmi_real lo = bounded ? (gmi_real)spec->lo : -far, hi = bounded ? (gmi_real)spec->hi : far;
     if ((s && s->n > 1) || r->run != r->elems || r->step != (int64_t)gmi_dtype_size(r->t.dtype)) return 0;
-    if (r->t.dtype == GM_F32) undo_f32(scale, shift, lo, hi, r->elems, in, to);
-    else if (r->t.dtype == GM_U8 && lo <= 255 && hi >= 0) undo_u8(scale, shift, lo, hi, r->elems, in, to);
+    if (r->t.dtype == GM_F32) undo_f32((gmi_real)shift, (gmi_real)(1 / scale), lo, hi, r->elems, in, to);
+    else if (r->t.dtype == GM_U8 && lo <= 255 && hi >= 0) undo_u8((gmi_real)shift, (gmi_real)(1 / scale), lo, hi, r->elems, in, to);
     else return 0;
     return 1;
 }

@@ -154,8 +154,8 @@ gm_status gmi_core_check_values(const gmi_core *m, const gmi_real *x, int64_t n,
 
 gm_status gmi_core_load_x(const gmi_core *m, const gm_tensor *x, int64_t r0, int64_t n, double lo, double hi, gmi_real *to)
 {
-    gm_status s = gmi_scaler_apply(&m->scaler, x, r0, r0 + n, to);
-    return s ? s : gmi_core_check_values(m, to, n, r0, lo, hi);
+    gm_status s = gmi_scaler_apply(&m->scaler, x, r0, r0 + n, to); /* refuses what is not finite */
+    return s || lo > hi ? s : gmi_core_check_values(m, to, n, r0, lo, hi);
 }
 
 void gmi_core_load_cond(const gmi_core *m, const gm_tensor *cond, int64_t r0, int64_t n, void *to)

@@ -340,13 +340,28 @@ gm_status gmi_vae_indices(gm_vae *v, gmi_prog *p, const gmi_real *x, int64_t n, 
     return s;
 }
 
+/* A dense block of the compute type that needs no scaling is read where it is. */
+static const gmi_real *in_place(const gm_vae *v, const gm_tensor *x, int64_t r0, int64_t n, const gmi_prog *p)
+{
+    if (x->dtype != GMI_DTYPE_REAL || v->m.scaler.n || p->key.rows != n || !gmi_tensor_dense(x)) return NULL;
+    return (const gmi_real *)x->data + r0 * v->m.elems;
+}
+
 gm_status gmi_vae_feed_x(gm_vae *v, gmi_prog *p, const gm_tensor *x, int64_t r0, int64_t n)
 {
     const int64_t e = v->m.elems;
-    gmi_real *to = gmi_prog_in(p, "x");
-    if (!to) return GM_OK;
-    int classes = v->plan.likelihood == GM_LIKELIHOOD_CATEGORICAL;
-    gm_status s = gmi_core_load_x(&v->m, x, r0, n, v->plan.lo, v->plan.hi, to);
+    const int32_t at = gmi_prog_input(p, "x");
+    if (at < 0) return GM_OK;
+    const int classes = v->plan.likelihood == GM_LIKELIHOOD_CATEGORICAL, bounded = classes || p->key.kind != GMI_VAE_ENCODE;
+    const double lo = bounded ? v->plan.lo : 1, hi = bounded ? v->plan.hi : 0;
+    const gmi_real *own = classes ? NULL : in_place(v, x, r0, n, p);
+    if (own) {
+        gm_status bad = gmi_core_check_values(&v->m, own, n, r0, lo, hi);
+        p->in[at] = bad ? p->in_own[at] : own;
+        return bad;
+    }
+    gmi_real *to = p->in_own[at];
+    gm_status s = gmi_core_load_x(&v->m, x, r0, n, lo, hi, to);
     if (p->key.rows > n) memset(to + n * e, 0, (size_t)((p->key.rows - n) * e) * sizeof *to);
     if (!s && classes) s = gmi_vae_indices(v, p, to, n, r0);
     if (!s && classes) memset((int32_t *)(void *)to + n * e, 0, (size_t)((p->key.rows - n) * e) * sizeof(int32_t));

@@ -85,6 +85,7 @@ GM_CALL gm_vae_memory(gm_context *c, const gm_spec *x, GM_OPT const gm_vae_optio
 /* Makes a model with initial weights for data of this spec (gm_dataset_spec gives it). GM_E_INVALID: an option or text, with the column; GM_E_SHAPE: layers
  * that do not fit the data; GM_E_UNSUPPORTED: see gm_likelihood. */
 GM_CALL gm_vae_create(gm_context *c, const gm_spec *x, GM_OPT const gm_vae_options *o, gm_vae **out);
+/* Gives the model up; NULL is fine. Inside a progress callback it lives on until gm_vae_fit returns. */
 GM_API void gm_vae_destroy(GM_OPT gm_vae *v);
 /* Compiles and allocates what steps of `batch` examples and inference of any number of rows need, so that neither allocates later. GM_E_BUDGET names need,
  * limit and the largest batch that fits. */
@@ -120,13 +121,16 @@ GM_API gm_params *gm_vae_params(gm_vae *v);
 /* Writes what inference needs: weights (their average where there is one, the best where early stopping showed them), options, spec and scaling, one
  * safetensors file, atomically. */
 GM_CALL gm_vae_save(gm_vae *v, const char *path);
+/* The same to a writer: memory or a callback. */
 GM_CALL gm_vae_write(gm_vae *v, gm_writer *w);
 /* The same and all that training needs to go on as if it had not stopped: moments, averages, counters, the epoch's sums, the best weights. */
 GM_CALL gm_vae_save_checkpoint(gm_vae *v, const char *path);
+/* The same to a writer. */
 GM_CALL gm_vae_write_checkpoint(gm_vae *v, gm_writer *w);
 /* A model from a file of either kind. GM_E_IO, GM_E_FORMAT, GM_E_CHECKSUM, GM_E_MODEL (not a VAE, tensors that do not fit), GM_E_VERSION, GM_E_UNKNOWN (a
  * layer word that is not registered in this context). */
 GM_CALL gm_vae_load(gm_context *c, const char *path, gm_vae **out);
+/* The same from memory or a callback, in one pass. */
 GM_CALL gm_vae_read(gm_context *c, const gm_reader *r, gm_vae **out);
 #ifdef __cplusplus
 }

@@ -12,7 +12,7 @@
 enum { PARTS_C, PARTS_CO, CUT_SLABS };
 
 #define UNIT_ROWS 256
-#define UNIT_COLS 192
+#define UNIT_COLS 512
 #define ROWS_ALONE 6 /* this many channels of one tap make a good group of rows */
 #define GATHER_COST 0.25 /* cycles an element of x copied */
 #define PACK_COST 3.0

@@ -107,7 +107,7 @@ static void eval_move(const recipe *r, const item *y)
 {
     const item *a = &r->it[y->in[0]];
     int64_t x[8], s[8] = {0}, n = count(y), begin = 0;
-    for (int64_t i = 0; i < n; i++) {
+    for (int64_t i = 0; i < n && y->kind != CONCAT; i++) {
         coords(y, i, x);
         int inside = 1;
         memcpy(s, x, sizeof s);
@@ -120,8 +120,7 @@ static void eval_move(const recipe *r, const item *y)
         }
         y->v[i] = !inside ? 0 : y->kind == RESHAPE ? a->v[i] : a->v[where(a, a->rank, s)];
     }
-    if (y->kind != CONCAT) return;
-    for (int p = 0; p < y->n_in; p++) {
+    for (int p = 0; p < y->n_in && y->kind == CONCAT; p++) {
         const item *b = &r->it[y->in[p]];
         for (int64_t i = 0; i < count(b); i++) {
             coords(b, i, x);
@@ -525,7 +524,7 @@ static void make_recipe(recipe *r, uint64_t seed)
     memset(r, 0, sizeof *r);
     r->seed = seed;
     r->most = seed % 6 == 5 ? 9000 : 300;
-    int64_t d[4] = {1 + below(r, 3), 1 + below(r, 5), 1 + below(r, 5), 1 + below(r, 5)};
+    int64_t side = r->most > 1000 ? 16 : 5, d[4] = {1 + below(r, 2), 1 + below(r, 5), 1 + below(r, side), 1 + below(r, side)};
     int want = 12 + (int)below(r, 40);
     leaf(r, INPUT, 4, d);
     leaf(r, PARAM, 4, d);

@@ -252,6 +252,168 @@ static int one_recipe(uint64_t seed, int n_contexts, gm_context *const *c)
     return good;
 }
 
+/* ---- every allocation fails once ---- */
+typedef struct counting {
+    size_t live, calls, fail_at;
+} counting;
+
+static void *counted(void *user, void *p, size_t old_size, size_t new_size, size_t align)
+{
+    counting *k = user;
+    void *q;
+    (void)align;
+    if (!new_size) {
+        k->live -= old_size;
+        free(p);
+        return NULL;
+    }
+    if (++k->calls == k->fail_at || posix_memalign(&q, 64, new_size)) return NULL;
+    if (p) memcpy(q, p, old_size < new_size ? old_size : new_size);
+    free(p);
+    k->live += new_size - old_size;
+    return q;
+}
+
+/* A graph of a recipe, or of one scalar, to a run. */
+static gm_status make_run(gm_context *c, const recipe *r)
+{
+    gm_graph *g = NULL;
+    gm_node node[MAX_ITEMS];
+    const gm_program *p = NULL;
+    gm_params *w = NULL;
+    gm_run *run = NULL;
+    gm_status s = gm_graph_create(c, &g);
+    if (!s && r) build(g, r, node, BACKWARD);
+    if (!s && !r) node[0] = gm_op_scalar(g, 3);
+    if (!s) s = gm_program_compile(g, r ? r->n : 1, node, &p);
+    if (!s) s = gmi_params_layout(c, g, 1, &w);
+    if (!s) s = gm_run_create(c, p, w, &run);
+    gm_run_destroy(run);
+    if (w) gmi_params_release(w);
+    gm_program_destroy(p);
+    gm_graph_destroy(g);
+    return s;
+}
+
+static int memory_fails(uint64_t seed)
+{
+    static recipe r;
+    counting k = {0, 0, 0};
+    gm_context_options o;
+    gm_context *c = NULL;
+    int good = 1;
+    gm_context_options_init(&o, sizeof o);
+    o.alloc = counted, o.alloc_user = &k, o.threads = 2;
+    must(gm_context_create(&o, &c));
+    make_recipe(&r, seed);
+    size_t live = k.live, calls = k.calls;
+    must(make_run(c, seed ? &r : NULL));
+    size_t n = k.calls - calls;
+    for (size_t i = 1; i <= n; i++) {
+        k.fail_at = k.calls + i;
+        good &= make_run(c, seed ? &r : NULL) == GM_E_NOMEM && k.live == live;
+    }
+    k.fail_at = 0;
+    good &= make_run(c, seed ? &r : NULL) == GM_OK && k.live == live;
+    gm_context_destroy(c);
+    for (int i = 0; i < r.n; i++) free(r.it[i].v);
+    return good && k.live == 0 && n > 5;
+}
+
+/* ---- cases found once ---- */
+static float *floats(gm_tensor *t) { return gm_tensor_data(t); }
+
+/* x and y = x + x x share memory: y must not be written before x is read. */
+static void output_over_input(gm_context *c)
+{
+    gm_graph *g = NULL;
+    const gm_program *p = NULL;
+    gm_run *run = NULL;
+    gm_tensor *t = NULL;
+    int64_t d[2] = {2, 2};
+    must(gm_graph_create(c, &g));
+    gm_node x = gm_graph_input(g, "x", GM_F32, 2, d), e = gm_op_relu(g, x), y[2];
+    y[0] = gm_op_square(g, e), y[1] = gm_op_add(g, gm_op_matmul(g, y[0], y[0], 0, 0), x);
+    must(gm_program_compile(g, 2, y, &p));
+    must(gm_run_create(c, p, NULL, &run));
+    must(gm_tensor_create(c, GM_F32, 2, d, &t));
+    for (int i = 0; i < 4; i++) floats(t)[i] = (float)(i + 1);
+    gm_tensor *out[2];
+    out[0] = out[1] = t;
+    ok(gm_run_exec(run, 0, 1, &t, 2, out) == GM_OK && floats(t)[0] == 38 && floats(t)[1] == 70 && floats(t)[2] == 156 && floats(t)[3] == 296,
+       "an input's memory may take the output, the last one given stays");
+    gm_tensor_destroy(t);
+    gm_run_destroy(run);
+    gm_program_destroy(p);
+    gm_graph_destroy(g);
+}
+
+/* A table of indices; a bad index leaves the statistics as they are. */
+static void indices(gm_context *c)
+{
+    gm_graph *g = NULL;
+    const gm_program *p = NULL;
+    gm_run *run = NULL;
+    gm_params *w = NULL;
+    int64_t d[1] = {3};
+    int32_t table[3] = {7, 8, 9}, row[3] = {2, 0, 1}, got[3] = {0};
+    must(gm_graph_create(c, &g));
+    gm_node t = gm_graph_input(g, "t", GM_I32, 1, d), i = gm_graph_input(g, "i", GM_I32, 1, d), y = gm_op_gather(g, t, i);
+    gm_node s = gm_graph_state(g, "s", "", 1, d);
+    gm_graph_update(g, s, gm_op_to_real(g, y));
+    must(gm_program_compile(g, 1, &y, &p));
+    must(gmi_params_layout(c, g, 1, &w));
+    must(gm_run_create(c, p, w, &run));
+    const void *in[2] = {table, row};
+    void *out[1] = {got};
+    gmi_exec e = {0, 0, 0, in, out};
+    ok(gmi_run_exec(run, &e) == GM_OK && got[0] == 9 && got[1] == 7 && got[2] == 8 && w->state_pending[0], "rows of a table of i32");
+    gmi_params_discard(w);
+    row[1] = 3;
+    ok(gmi_run_exec(run, &e) == GM_E_RANGE && !w->state_pending[0], "a bad index: no new state waits");
+    gm_run_destroy(run);
+    gmi_params_release(w);
+    gm_program_destroy(p);
+    gm_graph_destroy(g);
+}
+
+/* Status of a graph of one op on an image [2,4,6,6] and weights [4,4,3,3]. */
+static gm_status one_op(gm_context *c, const char *op, int32_t n, const char *attributes, int64_t *width)
+{
+    gm_graph *g = NULL;
+    int64_t d[4] = {2, 4, 6, 6}, k[4] = {4, 4, 3, 3};
+    must(gm_graph_create(c, &g));
+    gm_node in[2], y;
+    in[0] = gm_graph_input(g, "x", GM_F32, 4, d), in[1] = gm_graph_input(g, "w", GM_F32, 4, k);
+    y = gm_op(g, op, n, in, attributes);
+    *width = gm_graph_dim(g, y, -1);
+    gm_status s = gm_graph_status(g);
+    gm_graph_destroy(g);
+    return s;
+}
+
+static void builders(gm_context *c)
+{
+    int64_t n, d[2] = {2, 3};
+    gm_graph *g[2];
+    ok(one_op(c, "to_real", 1, NULL, &n) == GM_OK && n == 6, "to_real of a real value is that value");
+    ok(one_op(c, "avg_pool2d", 1, "kernel=2 stride=2,1", &n) == GM_OK && n == 5, "a pool with two strides");
+    ok(one_op(c, "conv2d", 2, "groups=9e15", &n) == GM_E_RANGE, "groups beyond bounds");
+    ok(one_op(c, "conv2d", 2, "dilation=16777215", &n) == GM_E_SHAPE, "a kernel that is spread too far");
+    ok(one_op(c, "reshape", 1, "dims=1e300,2", &n) == GM_E_RANGE, "1e300 is no size");
+    ok(one_op(c, "permute", 1, "order=0,1,2,4294967299", &n) == GM_E_INVALID, "2^32 + 3 is no axis");
+    ok(one_op(c, "slice", 1, "axis=1.5 end=1", &n) == GM_E_RANGE, "1.5 is no axis");
+    ok(one_op(c, "broadcast", 1, "dims=9e15,2,4,6,6", &n) == GM_E_SHAPE, "too many elements");
+    for (int i = 0; i < 2; i++) must(gm_graph_create(c, &g[i]));
+    gm_node x = gm_graph_input(g[0], "x", GM_F32, 2, d), s = gm_graph_state(g[0], "s", "", 1, d), dx, far = {1000};
+    gm_graph_update(g[0], s, gm_op_argmax(g[0], x, 1));
+    ok(gm_graph_status(g[0]) == GM_E_DTYPE, "a state does not become indices");
+    x = gm_graph_input(g[1], "x", GM_F32, 2, d);
+    gm_graph_grad(g[1], gm_op_square(g[1], x), 1, &far, &dx);
+    ok(gm_graph_status(g[1]) == GM_E_INVALID && !dx.id, "the gradient for a node of another graph");
+    for (int i = 0; i < 2; i++) gm_graph_destroy(g[i]);
+}
+
 int main(int argc, char **argv)
 {
     static const struct {
@@ -271,6 +433,12 @@ int main(int argc, char **argv)
         bad = 0;
         for (int k = s; k < s + 10 && k < to; k++) bad += !one_recipe((uint64_t)k, n, c);
         ok(bad == 0, "random graphs %d to %d", s, GMI_MIN(s + 9, to - 1));
+    }
+    if (argc == 1 && n) {
+        for (int s = 0; s < 4; s++) ok(memory_fails((uint64_t)s), "graph %d: every allocation fails once", s);
+        output_over_input(c[0]);
+        indices(c[0]);
+        builders(c[0]);
     }
     for (int i = 0; i < n; i++) gm_context_destroy(c[i]);
     return done();

@@ -191,6 +191,7 @@ static int32_t constant(gmi_lower *l, double v)
         p->cap_constants = cap;
     }
     int32_t i = value_add(l, 1, sizeof(gmi_real), GMI_HOME_CONST, -1);
+    if (l->status) return 0; /* without the first value there is no list either */
     p->values[i].offset = (uint64_t)p->n_constants * sizeof(gmi_real);
     p->constants[p->n_constants++] = (gmi_real)v;
     return i;

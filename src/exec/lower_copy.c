@@ -26,15 +26,12 @@ static void copy_inner(const copy_plan *q, int64_t i0, int64_t i1, const uint8_t
         for (int64_t jb = 0; jb < n; jb += BLOCK)
             for (int64_t i = ib; i < GMI_MIN(ib + BLOCK, i1); i++) {
                 int64_t je = GMI_MIN(jb + BLOCK, n);
-                if (s == 4) {
-                    const uint32_t *p = (const uint32_t *)(const void *)x + i * fa;
-                    uint32_t *o = (uint32_t *)(void *)y + i * ta;
-                    for (int64_t j = jb; j < je; j++) o[j * tb] = p[j * fb];
-                } else {
-                    const uint64_t *p = (const uint64_t *)(const void *)x + i * fa;
-                    uint64_t *o = (uint64_t *)(void *)y + i * ta;
-                    for (int64_t j = jb; j < je; j++) o[j * tb] = p[j * fb];
-                }
+                const uint8_t *p = x + (size_t)(i * fa) * s;
+                uint8_t *o = y + (size_t)(i * ta) * s;
+                if (s == 4) /* a load and a store each; through integers it would be another type than was stored */
+                    for (int64_t j = jb; j < je; j++) memcpy(o + (size_t)(j * tb) * 4, p + (size_t)(j * fb) * 4, 4);
+                else
+                    for (int64_t j = jb; j < je; j++) memcpy(o + (size_t)(j * tb) * 8, p + (size_t)(j * fb) * 8, 8);
             }
 }
 
@@ -185,31 +182,48 @@ void gmi_lower_concat(gmi_lower *l, int32_t node)
 typedef struct rows_plan {
     int32_t op;
     int64_t rows, width, table; /* index count, elements of a row, rows of the table */
+    size_t row_bytes;           /* gather: tables may hold indices too, which are not as wide as reals everywhere */
 } rows_plan;
 
-static void bad_index(gm_run *r, const gmi_instr *it) { gmi_atomic_set(&r->failed, 1 + (int32_t)(it - r->program->instrs)); }
+/* The first instruction is the cause: what it puts in place of the row may be a bad index to others. */
+static void bad_index(gm_run *r, const gmi_instr *it) { gmi_atomic_cas(&r->failed, 0, 1 + (int32_t)(it - r->program->instrs)); }
+
+static void gather_rows(const gmi_instr *it, gm_run *r)
+{
+    const rows_plan *q = it->plan;
+    const uint8_t *table = r->ptr[it->in[0]];
+    const int32_t *index = r->ptr[it->in[1]];
+    uint8_t *y = r->ptr[it->out[0]];
+    for (int64_t i = 0; i < q->rows; i++, y += q->row_bytes) {
+        if (index[i] >= 0 && index[i] < q->table) {
+            memcpy(y, table + (size_t)index[i] * q->row_bytes, q->row_bytes);
+            continue;
+        }
+        bad_index(r, it);
+        memset(y, 0, q->row_bytes);
+    }
+}
 
 static void rows_run(const gmi_instr *it, gm_run *r, int32_t phase, int32_t task, void *scratch)
 {
     const rows_plan *q = it->plan;
-    const uint32_t *none = NULL;
     const int32_t *index = r->ptr[it->in[it->n_in - 1]];
     gmi_real *y = r->ptr[it->out[0]];
     (void)phase, (void)task;
-    (void)scratch, (void)none;
+    (void)scratch;
+    if (q->op == GMI_OP_gather) {
+        gather_rows(it, r);
+        return;
+    }
     if (q->op == GMI_OP_scatter_add) memset(y, 0, (size_t)(q->table * q->width) * sizeof *y);
     if (q->op == GMI_OP_one_hot) memset(y, 0, (size_t)(q->rows * q->table) * sizeof *y);
     for (int64_t i = 0; i < q->rows; i++) {
         if (index[i] < 0 || index[i] >= q->table) {
             bad_index(r, it);
-            if (q->op == GMI_OP_gather) memset(y + i * q->width, 0, (size_t)q->width * sizeof *y);
             continue;
         }
         if (q->op == GMI_OP_one_hot) {
             y[i * q->table + index[i]] = 1;
-        } else if (q->op == GMI_OP_gather) {
-            const gmi_real *t = r->ptr[it->in[0]];
-            memcpy(y + i * q->width, t + index[i] * q->width, (size_t)q->width * sizeof *y);
         } else { /* rows are added in order of i */
             const gmi_real *v = (const gmi_real *)r->ptr[it->in[0]] + i * q->width;
             gmi_real *to = y + index[i] * q->width;
@@ -234,6 +248,7 @@ static void rows_instr(gmi_lower *l, int32_t node, int32_t n_in, int64_t rows, i
     if (!it) return;
     rows_plan *q = (rows_plan *)(uintptr_t)it->plan;
     q->op = p->op, q->rows = rows, q->width = width, q->table = table;
+    q->row_bytes = (size_t)width * (p->dtype == GM_I32 ? sizeof(int32_t) : sizeof(gmi_real));
     memcpy(it->in, in, (size_t)n_in * sizeof in[0]);
     it->out[0] = gmi_value_of_result(l, node, 0);
 }

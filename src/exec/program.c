@@ -36,8 +36,11 @@ static gm_status plan_memory(gmi_lower *l)
     int32_t *order = gmi_arena_alloc(&l->tmp, (uint64_t)(p->n_values + 1) * sizeof *order);
     if (!iv || !order) return GM_E_NOMEM;
     lifetimes(p);
+    uint64_t sum = 0; /* offsets are sums of sizes: they must not wrap around */
     for (int32_t i = 0; i < p->n_values; i++) {
         const gmi_value *v = &p->values[i];
+        if (v->bytes > UINT64_MAX / 4 - sum) return gmi_fail(l->ctx, GM_E_NOMEM, "the values of the program are more bytes than can be addressed");
+        sum += v->bytes;
         iv[i].bytes = v->home == GMI_HOME_ARENA && v->last >= 0 ? v->bytes : 0;
         iv[i].first = v->first;
         iv[i].last = v->last;

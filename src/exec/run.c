@@ -134,11 +134,10 @@ gm_status gmi_run_exec(gm_run *r, const gmi_exec *e)
         if (p->inputs[i].value >= 0) r->ptr[p->inputs[i].value] = (void *)(uintptr_t)e->in[i];
     for (int32_t i = 0; i < p->n_outputs; i++) r->ptr[p->outputs[i].value] = e->out[i];
     exec_all(r);
+    if (r->failed) return gmi_fail(r->ctx, GM_E_RANGE, "an index given to %s is out of range", p->instrs[r->failed - 1].what);
     for (int32_t i = 0; i < p->n_leaves; i++)
         if (p->leaves[i].writes && p->leaves[i].is_state) r->params->state_pending[r->slots[i] - r->params->states] = 1;
-    if (!r->failed) return GM_OK;
-    const gmi_instr *bad = &p->instrs[r->failed - 1];
-    return gmi_fail(r->ctx, GM_E_RANGE, "an index given to %s is out of range", bad->what);
+    return GM_OK;
 }
 
 /* ---- the public call: any dtype and strides in and out ---- */
@@ -197,15 +196,47 @@ static gm_status bind_input(gm_run *r, int32_t i, const gm_tensor *t, const void
     return GM_OK;
 }
 
-static gm_status bind_output(gm_run *r, int32_t i, gm_tensor *t, void **to)
+static int overlap(const void *a, uint64_t na, const void *b, uint64_t nb)
 {
+    uintptr_t x = (uintptr_t)a, y = (uintptr_t)b;
+    return x < y ? na > y - x : nb > x - y;
+}
+
+static uint64_t dense_bytes(const gm_tensor *t) { return (uint64_t)gmi_tensor_count(t) * gmi_dtype_size(t->dtype); }
+
+/* An output is written, and may be read back, before the program has read all of its inputs: one that shares memory with an input, a parameter or another
+ * output is kept apart until the end. */
+static int shares_memory(const gm_run *r, const gm_tensor *t, gm_tensor *const *in, const void *const *from, int32_t before, gm_tensor *const *out)
+{
+    const gm_params *w = r->params;
+    uint64_t n = dense_bytes(t);
+    for (int32_t k = 0; k < r->program->n_inputs; k++)
+        if (from[k] == in[k]->data && overlap(t->data, n, in[k]->data, dense_bytes(in[k]))) return 1;
+    for (int32_t k = 0; k < before; k++)
+        if (gmi_tensor_dense(out[k]) && overlap(t->data, n, out[k]->data, dense_bytes(out[k]))) return 1;
+    return w && (overlap(t->data, n, w->value, (uint64_t)w->param_elems * sizeof(gmi_real)) ||
+                 overlap(t->data, n, w->state, (uint64_t)w->state_elems * sizeof(gmi_real)));
+}
+
+static gm_status bind_output(gm_run *r, int32_t i, gm_tensor *const *in, const void *const *from, gm_tensor *const *out, void **to)
+{
+    gm_tensor *t = out[i];
     const gmi_port *port = &r->program->outputs[i];
     gm_status s = fit_port(r->ctx, port, t, "output", i);
     if (s) return s;
     if (t->readonly) return gmi_fail(r->ctx, GM_E_READONLY, "output %d is read-only memory", i);
     if (port->dtype == GM_I32 && !gmi_tensor_dense(t)) return gmi_fail(r->ctx, GM_E_SHAPE, "output %d is i32 with gaps: give dense memory", i);
-    *to = direct(port, t) ? t->data : staging(r, &r->staging_out[i], port);
+    *to = direct(port, t) && !shares_memory(r, t, in, from, i, out) ? t->data : staging(r, &r->staging_out[i], port);
     return *to ? GM_OK : GM_E_NOMEM;
+}
+
+static void deliver(const gmi_port *port, gm_tensor *t, const void *from)
+{
+    if (from == t->data) return;
+    if (port->dtype == GM_I32)
+        memcpy(t->data, from, (size_t)port->count * sizeof(int32_t));
+    else
+        gmi_tensor_from_real(t, 0, t->rank ? t->dims[0] : 1, 1, 0, from);
 }
 
 #define MAX_PORTS 64
@@ -221,13 +252,12 @@ gm_status gm_run_exec(gm_run *r, uint64_t seed, int32_t n_in, gm_tensor *const *
         return gmi_leave(r->ctx, gmi_fail(r->ctx, GM_E_INVALID, "got %d inputs and %d outputs, the program has %d and %d (at most %d)", n_in, n_out, r->program->n_inputs,
                                           r->program->n_outputs, MAX_PORTS));
     for (int32_t i = 0; i < n_in && !s; i++) s = bind_input(r, i, in[i], &from[i]);
-    for (int32_t i = 0; i < n_out && !s; i++) s = bind_output(r, i, out[i], &to[i]);
+    for (int32_t i = 0; i < n_out && !s; i++) s = bind_output(r, i, in, from, out, &to[i]);
     memset(&e, 0, sizeof e);
     e.seed = seed;
     e.in = from;
     e.out = to;
     if (!s) s = gmi_run_exec(r, &e);
-    for (int32_t i = 0; i < n_out && !s; i++)
-        if (to[i] != out[i]->data) gmi_tensor_from_real(out[i], 0, out[i]->rank ? out[i]->dims[0] : 1, 1, 0, to[i]);
+    for (int32_t i = 0; i < n_out && !s; i++) deliver(&r->program->outputs[i], out[i], to[i]);
     return gmi_leave(r->ctx, s);
 }

@@ -70,10 +70,15 @@ void gmi_graph_vjp(gm_graph *g, gm_node y, gm_node dy, int32_t n, const gm_node 
 {
     for (int32_t i = 0; i < n; i++) grads[i].id = 0;
     if (!g || g->failed) return;
-    if (!y.id || y.id > (uint32_t)g->n || !dy.id || !gmi_same_dims(gmi_node(g, y), gmi_node(g, dy))) {
+    if (!y.id || y.id > (uint32_t)g->n || !dy.id || dy.id > (uint32_t)g->n || !gmi_same_dims(gmi_node(g, y), gmi_node(g, dy))) {
         gmi_graph_fail(g, GM_E_INVALID, "grad: y is not a node of this graph, or dy has another shape");
         return;
     }
+    for (int32_t i = 0; i < n; i++)
+        if (!wrt[i].id || wrt[i].id > (uint32_t)g->n) {
+            gmi_graph_fail(g, GM_E_INVALID, "grad: wrt[%d] is not a node of this graph", i);
+            return;
+        }
     uint8_t *mark = gmi_alloc(g->ctx, y.id);
     gm_node *d = gmi_alloc_n(g->ctx, y.id, sizeof *d);
     int32_t *work = gmi_alloc_n(g->ctx, (int64_t)y.id * 3, sizeof *work), *order = work;

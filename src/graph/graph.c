@@ -134,6 +134,15 @@ static int inputs_valid(gm_graph *g, const gmi_gnode *p)
     return 1;
 }
 
+static int too_large(const gmi_gnode *p)
+{
+    int64_t count;
+    if (gmi_count_i64(p->rank, p->dims, &count) || count > GMI_MAX_ELEMENTS) return 1;
+    for (int32_t i = 0; i < p->rank; i++) /* beside an axis of 0 too: builders add dims up */
+        if (p->dims[i] > GMI_MAX_ELEMENTS) return 1;
+    return 0;
+}
+
 gm_node gmi_emit(gm_graph *g, gmi_gnode *p)
 {
     gm_node none = {0};
@@ -144,8 +153,7 @@ gm_node gmi_emit(gm_graph *g, gmi_gnode *p)
         if (!g->failed) gmi_graph_fail(g, GM_E_SHAPE, "%s: shapes do not fit", op_infos[p->op].name);
         return none;
     }
-    int64_t count;
-    if (gmi_count_i64(p->rank, p->dims, &count) || count > INT64_MAX / 16)
+    if (too_large(p))
         return gmi_graph_fail(g, GM_E_SHAPE, "%s: %v has too many elements", op_infos[p->op].name, p->rank, p->dims);
     if (grow(g)) return none;
     g->nodes[g->n] = *p;
@@ -243,10 +251,8 @@ static gm_node scoped(gm_graph *g, int32_t op, gmi_leaves *list, const char *nam
     if (!g || g->failed) return none;
     if (!name || !name[0]) return gmi_graph_fail(g, GM_E_INVALID, "%s: the name is empty", op_infos[op].name);
     char full[512];
-    if (g->scope[0])
-        gmi_format(full, sizeof full, "%s.%s", g->scope, name);
-    else
-        gmi_format(full, sizeof full, "%s", name);
+    if (gmi_format(full, sizeof full, "%s%s%s", g->scope, g->scope[0] ? "." : "", name) >= sizeof full)
+        return gmi_graph_fail(g, GM_E_LIMIT, "%s %S: the name is longer than %d bytes with its scope", op_infos[op].name, name, (int32_t)sizeof full - 1);
     return leaf(g, op, list, full, init, GM_F32, rank, dims);
 }
 
@@ -268,6 +274,10 @@ void gm_graph_update(gm_graph *g, gm_node state, gm_node value)
         return;
     }
     char a[96], b[96];
+    if (gmi_node(g, value)->dtype != GM_F32) {
+        gmi_graph_fail(g, GM_E_DTYPE, "graph_update: the value is i32; use to_real");
+        return;
+    }
     if (!gmi_same_dims(gmi_node(g, state), gmi_node(g, value))) {
         gmi_graph_fail(g, GM_E_SHAPE, "graph_update: the state is %s, the value %s", gmi_shape_text(g, state, a, sizeof a), gmi_shape_text(g, value, b, sizeof b));
         return;

@@ -7,6 +7,7 @@
 
 #define GMI_MAX_IN 8
 #define GMI_MAX_ATTR 16
+#define GMI_MAX_ELEMENTS ((int64_t)1 << 44) /* of a value: a graph costs nothing, so sums of bytes and estimates of work must not overflow later */
 
 /* OP(name, inputs (-1: any), shape rule, gradient rule, lowering rule, flags) */
 enum {

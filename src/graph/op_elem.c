@@ -154,6 +154,10 @@ gm_node gm_op_stop_gradient(gm_graph *g, gm_node a) { return gmi_emit1(g, GMI_OP
 int gmi_shape_to_real(gm_graph *g, gmi_gnode *y)
 {
     const gmi_gnode *a = &g->nodes[y->in[0] - 1];
+    if (a->dtype != GM_I32) {
+        gmi_graph_fail(g, GM_E_DTYPE, "to_real: the input is f32 already");
+        return -1;
+    }
     y->dtype = GM_F32;
     y->rank = a->rank;
     memcpy(y->dims, a->dims, sizeof y->dims);

@@ -141,7 +141,7 @@ static void conv_defaults(gm_conv *to, const gm_conv *o)
 static int conv_values_valid(gm_graph *g, const char *op, const gm_conv *o)
 {
     const int64_t big = 1 << 24;
-    int ok = o->groups > 0;
+    int ok = o->groups > 0 && o->groups < big;
     for (int i = 0; i < 2; i++)
         ok &= o->stride[i] > 0 && o->stride[i] < big && o->dilation[i] > 0 && o->dilation[i] < big && o->pad_begin[i] >= 0 && o->pad_begin[i] < big &&
               o->pad_end[i] >= 0 && o->pad_end[i] < big && o->output_padding[i] >= 0 && o->output_padding[i] < big;
@@ -158,11 +158,21 @@ static void conv_attr(gmi_gnode *p, const gm_conv *o, const int64_t kernel[2])
     p->attr[GMI_A_GROUPS] = o->groups;
 }
 
-/* out = floor((in + pads - dilation (k - 1) - 1) / stride) + 1, below 1 when the kernel does not fit */
+/* out = floor((in + pads - dilation (k - 1) - 1) / stride) + 1, below 1 when the kernel does not fit. n is at most GMI_MAX_ELEMENTS. */
 static int64_t conv_out(int64_t n, int64_t k, const gm_conv *o, int i)
 {
-    int64_t span = n + o->pad_begin[i] + o->pad_end[i] - o->dilation[i] * (k - 1) - 1;
-    return span < 0 ? 0 : span / o->stride[i] + 1;
+    int64_t room = n + o->pad_begin[i] + o->pad_end[i] - 1;
+    if (room < 0 || k - 1 > room / o->dilation[i]) return 0;
+    return (room - o->dilation[i] * (k - 1)) / o->stride[i] + 1;
+}
+
+/* (in - 1) stride - pads + dilation (k - 1) + output padding + 1, or 0 when that is more than can be counted */
+static int64_t conv_transpose_out(int64_t n, int64_t k, const gm_conv *o, int i)
+{
+    int64_t a, b;
+    if (n < 1 || k < 1 || gmi_mul_i64(n - 1, o->stride[i], &a) || gmi_mul_i64(k - 1, o->dilation[i], &b)) return 0;
+    if (a > GMI_MAX_ELEMENTS || b > GMI_MAX_ELEMENTS) return 0;
+    return a - o->pad_begin[i] - o->pad_end[i] + b + o->output_padding[i] + 1;
 }
 
 gm_node gm_op_conv2d(gm_graph *g, gm_node x, gm_node w, const gm_conv *opt)
@@ -197,7 +207,7 @@ gm_node gm_op_conv_transpose2d(gm_graph *g, gm_node x, gm_node w, const gm_conv 
     p.attr[GMI_A_CO] = xn.dims[1], p.attr[GMI_A_OH] = xn.dims[2], p.attr[GMI_A_OW] = xn.dims[3];
     p.attr[GMI_A_C] = wn.dims[1] * o.groups;
     for (int i = 0; i < 2; i++) {
-        int64_t n = (xn.dims[2 + i] - 1) * o.stride[i] - o.pad_begin[i] - o.pad_end[i] + o.dilation[i] * (wn.dims[2 + i] - 1) + o.output_padding[i] + 1;
+        int64_t n = conv_transpose_out(xn.dims[2 + i], wn.dims[2 + i], &o, i);
         p.attr[i ? GMI_A_W : GMI_A_H] = n;
         if (n < 1 || (o.output_padding[i] >= o.stride[i] && o.output_padding[i] >= o.dilation[i]))
             return gmi_graph_fail(g, GM_E_SHAPE, "conv_transpose2d: input %v, weight %v give size %i; output padding %i must be below stride or dilation", 4,
@@ -242,7 +252,12 @@ static int pool_out(gm_graph *g, gmi_gnode *y, int64_t h, int64_t w)
 }
 int gmi_shape_max_pool_index(gm_graph *g, gmi_gnode *y)
 {
+    int64_t plane;
     if (pool_out(g, y, y->attr[GMI_A_OH], y->attr[GMI_A_OW])) return -1;
+    if (gmi_mul_i64(y->attr[GMI_A_H], y->attr[GMI_A_W], &plane) || plane > INT32_MAX) {
+        gmi_graph_fail(g, GM_E_SHAPE, "max_pool2d: a plane of %i by %i has more elements than an i32 counts", y->attr[GMI_A_H], y->attr[GMI_A_W]);
+        return -1;
+    }
     y->dtype = GM_I32;
     return 0;
 }
@@ -259,6 +274,7 @@ static gm_node pool_proto(gm_graph *g, const char *name, int32_t op, gm_node x, 
     gm_conv o;
     conv_defaults(&o, opt);
     if (!usable(g, name, x, 4)) return none;
+    if (!kernel) return gmi_graph_fail(g, GM_E_INVALID, "%s: kernel is NULL", name);
     if (!opt) o.stride[0] = kernel[0], o.stride[1] = kernel[1];
     if (!conv_values_valid(g, name, &o)) return none;
     gmi_gnode xn = *gmi_node(g, x);

@@ -143,7 +143,7 @@ gm_node gm_op_broadcast(gm_graph *g, gm_node a, int32_t rank, const int64_t *dim
     gmi_gnode x = *gmi_node(g, a);
     if (rank < x.rank || rank > GMI_MAX_RANK || (rank && !dims))
         return gmi_graph_fail(g, GM_E_SHAPE, "broadcast: %v to rank %d", x.rank, x.dims, rank);
-    if (x.rank == rank && !memcmp(x.dims, dims, (size_t)rank * sizeof dims[0])) return a;
+    if (!rank || (x.rank == rank && !memcmp(x.dims, dims, (size_t)rank * sizeof dims[0]))) return a;
     if (x.rank < rank) { /* ones in front */
         int64_t wide[GMI_MAX_RANK];
         for (int32_t i = 0; i < rank; i++) wide[i] = i < rank - x.rank ? 1 : x.dims[i - (rank - x.rank)];
@@ -213,7 +213,7 @@ int gmi_shape_pad(gm_graph *g, gmi_gnode *y)
     y->dtype = a->dtype;
     y->rank = a->rank;
     memcpy(y->dims, a->dims, sizeof y->dims);
-    if (y->attr[1] < 0 || y->attr[2] < 0 || y->attr[1] > INT64_MAX / 4 || y->attr[2] > INT64_MAX / 4) {
+    if (y->attr[1] < 0 || y->attr[2] < 0 || y->attr[1] > GMI_MAX_ELEMENTS || y->attr[2] > GMI_MAX_ELEMENTS) {
         gmi_graph_fail(g, GM_E_RANGE, "pad: %i before and %i after", y->attr[1], y->attr[2]);
         return -1;
     }

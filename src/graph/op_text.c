@@ -56,11 +56,35 @@ static double number(attrs *a, const char *name, double dflt)
     return v;
 }
 
+/* 1 and *to when v is a whole number that a double holds exactly: other conversions are undefined in C. */
+static int whole(attrs *a, const char *name, double v, double limit, int64_t *to)
+{
+    int ok = v >= -limit && v <= limit && (double)(int64_t)v == v;
+    if (ok) *to = (int64_t)v;
+    else gmi_graph_fail(a->g, GM_E_RANGE, "%s: %S is %g: a whole number between -%g and %g is wanted", a->op, name, v, limit, limit);
+    return ok;
+}
+
+static int64_t integer64(attrs *a, const char *name, int64_t dflt)
+{
+    int64_t v = dflt;
+    whole(a, name, number(a, name, (double)dflt), 9007199254740992.0, &v);
+    return v;
+}
+
+static int32_t integer(attrs *a, const char *name, int32_t dflt)
+{
+    int64_t v = dflt;
+    whole(a, name, number(a, name, dflt), INT32_MAX, &v);
+    return (int32_t)v;
+}
+
 static int32_t list(attrs *a, const char *name, int32_t max, int64_t *to)
 {
     double v[GMI_MAX_RANK] = {0};
     int32_t n = get(a, name, GMI_MIN(max, GMI_MAX_RANK), v);
-    for (int32_t i = 0; i < n; i++) to[i] = (int64_t)v[i];
+    for (int32_t i = 0; i < n; i++)
+        if (!whole(a, name, v[i], 9007199254740992.0, &to[i])) to[i] = 0;
     return n;
 }
 
@@ -94,7 +118,7 @@ static void conv_attrs(attrs *a, gm_conv *o)
     pair(a, "pad_end", o->pad_end);
     pair(a, "dilation", o->dilation);
     pair(a, "output_padding", o->output_padding);
-    o->groups = (int64_t)number(a, "groups", 1);
+    o->groups = integer64(a, "groups", 1);
 }
 
 static gm_node pooled(attrs *a, gm_node x, int max)
@@ -103,8 +127,8 @@ static gm_node pooled(attrs *a, gm_node x, int max)
     gm_conv o;
     pair(a, "kernel", k);
     conv_attrs(a, &o);
-    double s;
-    if (!get(a, "stride", 1, &s))
+    double s[2];
+    if (!get(a, "stride", 2, s))
         o.stride[0] = k[0], o.stride[1] = k[1];
     else
         a->taken--;
@@ -123,7 +147,7 @@ static gm_node permuted(attrs *a, gm_node x)
     int64_t order[GMI_MAX_RANK] = {0};
     int32_t o[GMI_MAX_RANK] = {0}, n = list(a, "order", GMI_MAX_RANK, order);
     if (n != gm_graph_rank(a->g, x)) return gmi_graph_fail(a->g, GM_E_INVALID, "permute: order has %d axes, the value %d", n, gm_graph_rank(a->g, x));
-    for (int32_t i = 0; i < n; i++) o[i] = (int32_t)order[i];
+    for (int32_t i = 0; i < n; i++) o[i] = order[i] < 0 || order[i] >= n ? -1 : (int32_t)order[i]; /* -1 is refused with the others */
     return gm_op_permute(a->g, x, o);
 }
 
@@ -133,29 +157,29 @@ static int with_attributes(attrs *a, const char *op, int32_t n, const gm_node *x
     gm_graph *g = a->g;
     gm_conv o;
 #define IS(s, inputs) (!strcmp(op, s) && (n == (inputs) || (gmi_graph_fail(g, GM_E_INVALID, "%s takes %d inputs, got %d", op, inputs, n), 0)))
-    if (IS("polygamma", 1)) *out = gm_op_polygamma(g, x[0], (int32_t)number(a, "order", 0));
+    if (IS("polygamma", 1)) *out = gm_op_polygamma(g, x[0], integer(a, "order", 0));
     else if (IS("leaky_relu", 1)) *out = gm_op_leaky_relu(g, x[0], number(a, "slope", 0.01));
     else if (IS("scalar", 0)) *out = gm_op_scalar(g, number(a, "value", 0));
     else if (IS("reshape", 1)) *out = shaped(a, x[0], 0);
     else if (IS("broadcast", 1)) *out = shaped(a, x[0], 1);
     else if (IS("permute", 1)) *out = permuted(a, x[0]);
-    else if (IS("slice", 1)) *out = gm_op_slice(g, x[0], (int32_t)number(a, "axis", 0), (int64_t)number(a, "begin", 0), (int64_t)number(a, "end", 0));
-    else if (IS("pad", 1)) *out = gm_op_pad(g, x[0], (int32_t)number(a, "axis", 0), (int64_t)number(a, "before", 0), (int64_t)number(a, "after", 0));
-    else if (!strcmp(op, "concat")) *out = gm_op_concat(g, n, x, (int32_t)number(a, "axis", 0));
+    else if (IS("slice", 1)) *out = gm_op_slice(g, x[0], integer(a, "axis", 0), integer64(a, "begin", 0), integer64(a, "end", 0));
+    else if (IS("pad", 1)) *out = gm_op_pad(g, x[0], integer(a, "axis", 0), integer64(a, "before", 0), integer64(a, "after", 0));
+    else if (!strcmp(op, "concat")) *out = gm_op_concat(g, n, x, integer(a, "axis", 0));
     else if (IS("sum", 1)) *out = gm_op_sum(g, x[0], axes_mask(a, x[0]), number(a, "keep", 0) != 0);
     else if (IS("mean", 1)) *out = gm_op_mean(g, x[0], axes_mask(a, x[0]), number(a, "keep", 0) != 0);
     else if (IS("reduce_max", 1)) *out = gm_op_reduce_max(g, x[0], axes_mask(a, x[0]), number(a, "keep", 0) != 0);
     else if (IS("logsumexp", 1)) *out = gm_op_logsumexp(g, x[0], axes_mask(a, x[0]), number(a, "keep", 0) != 0);
-    else if (IS("softmax", 1)) *out = gm_op_softmax(g, x[0], (int32_t)number(a, "axis", -1));
-    else if (IS("argmax", 1)) *out = gm_op_argmax(g, x[0], (int32_t)number(a, "axis", -1));
+    else if (IS("softmax", 1)) *out = gm_op_softmax(g, x[0], integer(a, "axis", -1));
+    else if (IS("argmax", 1)) *out = gm_op_argmax(g, x[0], integer(a, "axis", -1));
     else if (IS("matmul", 2)) *out = gm_op_matmul(g, x[0], x[1], number(a, "transpose_a", 0) != 0, number(a, "transpose_b", 0) != 0);
     else if (IS("conv2d", 2)) conv_attrs(a, &o), *out = gm_op_conv2d(g, x[0], x[1], &o);
     else if (IS("conv_transpose2d", 2)) conv_attrs(a, &o), *out = gm_op_conv_transpose2d(g, x[0], x[1], &o);
     else if (IS("max_pool2d", 1)) *out = pooled(a, x[0], 1);
     else if (IS("avg_pool2d", 1)) *out = pooled(a, x[0], 0);
-    else if (IS("resize2d", 1)) *out = gm_op_resize2d(g, x[0], (int64_t)number(a, "h", 0), (int64_t)number(a, "w", 0), (gm_resize)number(a, "mode", 0));
-    else if (IS("scatter_add", 2)) *out = gm_op_scatter_add(g, x[0], x[1], (int64_t)number(a, "rows", 0));
-    else if (IS("one_hot", 1)) *out = gm_op_one_hot(g, x[0], (int64_t)number(a, "depth", 0));
+    else if (IS("resize2d", 1)) *out = gm_op_resize2d(g, x[0], integer64(a, "h", 0), integer64(a, "w", 0), integer(a, "mode", 0));
+    else if (IS("scatter_add", 2)) *out = gm_op_scatter_add(g, x[0], x[1], integer64(a, "rows", 0));
+    else if (IS("one_hot", 1)) *out = gm_op_one_hot(g, x[0], integer64(a, "depth", 0));
     else return 0;
 #undef IS
     return 1;
@@ -171,11 +195,12 @@ static gm_node plain(gm_graph *g, const char *name, int32_t op, int32_t n, const
     } pairs[] = {{GMI_OP_add, gm_op_add}, {GMI_OP_sub, gm_op_sub}, {GMI_OP_mul, gm_op_mul}, {GMI_OP_div, gm_op_div}, {GMI_OP_max, gm_op_max},
                  {GMI_OP_min, gm_op_min}, {GMI_OP_lt, gm_op_lt},   {GMI_OP_le, gm_op_le},   {GMI_OP_eq, gm_op_eq},   {GMI_OP_gather, gm_op_gather}};
     const gmi_op_info *info = gmi_op_table(op);
+    if (op == GMI_OP_to_real && n == 1) return gm_op_to_real(g, x[0]);
     if (n != info->n_in) return gmi_graph_fail(g, GM_E_INVALID, "%s takes %d inputs, got %d", name, info->n_in, n);
     for (int64_t i = 0; i < GMI_COUNT(pairs); i++)
         if (pairs[i].op == op) return pairs[i].f(g, x[0], x[1]);
     if (op == GMI_OP_select) return gm_op_select(g, x[0], x[1], x[2]);
-    if (n != 1 || !((info->flags & GMI_F_ELEM) || op == GMI_OP_stop_gradient || op == GMI_OP_to_real))
+    if (n != 1 || !((info->flags & GMI_F_ELEM) || op == GMI_OP_stop_gradient))
         return gmi_graph_fail(g, GM_E_INVALID, "%S is not built by gm_op: use its typed builder", name);
     return gmi_emit1(g, op, x[0]);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* test_fuzzgraph.c: random graphs (graph_recipe.h) against a naive interpreter in doubles.
  *
- * Each is compiled for several thread counts and SIMD levels, with every value as an output and with a few, with and without gradients, always over memory
- * full of NaN: values must agree with the interpreter, gradients with its central differences along a random direction, and all bits with each other.
+ * Each is compiled for several thread counts and SIMD levels, with every value as an output and with a few, with and without gradients, its nodes made in
+ * two orders, always over memory full of NaN: values must agree with the interpreter, gradients with its central differences along a random direction, and all bits with each other.
  * Seeds are fixed; arguments (first seed, end) run others. */
 #include "exec/program.h"
 #include "graph_recipe.h"
@@ -62,7 +62,7 @@ typedef struct outcome {
     uint64_t bits[MAX_ITEMS], grads, next; /* hash of each output (0: not fetched), of gradients and next states */
     int wrong;                             /* item that the interpreter has otherwise, 0 = none; -1: a call failed, -2 gradient, -3 state */
 } outcome;
-enum { BACKWARD = 1, CHECK = 2 };
+enum { BACKWARD = 1, CHECK = 2, BACKWARDS = 4 /* nodes are made in another order */ };
 
 static uint64_t hash_of(const void *p, size_t n) { return gmi_hash_bytes(GMI_HASH_START, p, n) | 1; }
 static size_t size_of(const item *y) { return y->i32 ? sizeof(int32_t) : sizeof(gmi_real); }
@@ -75,14 +75,23 @@ static int updated_with(const recipe *r, int state) /* what a state becomes: the
     return state;
 }
 
+static void make_node(gm_graph *g, const recipe *r, gm_node *node, int i)
+{
+    gm_node in[3];
+    const item *y = &r->it[i];
+    if (node[i].id) return;
+    memset(in, 0, sizeof in);
+    for (int k = y->n_in; k-- > 0;) make_node(g, r, node, y->in[k]);
+    for (int k = 0; k < y->n_in; k++) in[k] = node[y->in[k]];
+    node[i] = replay(g, y, i, in);
+}
+
 static void build(gm_graph *g, const recipe *r, gm_node *node, int flags)
 {
-    for (int i = 0; i < r->n; i++) {
-        gm_node in[3];
-        memset(in, 0, sizeof in);
-        for (int k = 0; k < r->it[i].n_in; k++) in[k] = node[r->it[i].in[k]];
-        node[i] = replay(g, &r->it[i], i, in);
-    }
+    memset(node, 0, MAX_ITEMS * sizeof *node);
+    for (int i = 0; i < r->n; i++) /* a program's inputs stand in the order of their making */
+        if (r->it[i].kind == INPUT) make_node(g, r, node, i);
+    for (int i = 0; i < r->n; i++) make_node(g, r, node, flags & BACKWARDS ? r->n - 1 - i : i);
     if (!(flags & BACKWARD)) return;
     gm_graph_backward(g, gm_op_sum(g, gm_op_square(g, node[r->loss]), (1u << r->it[r->loss].rank) - 1, 0));
     for (int i = 0; i < r->n; i++)
@@ -243,6 +252,8 @@ static int one_recipe(uint64_t seed, int n_contexts, gm_context *const *c)
     for (int k = 0; k < n_contexts && good; k++) {
         outcome o = k ? execute(c[k], &r, all, r.n, BACKWARD) : first, few = execute(c[k], &r, some, 4, BACKWARD);
         outcome last = execute(c[k], &r, some, 1, 0), many = execute(c[k], &r, all, r.n, 0);
+        outcome other = execute(c[k], &r, all, r.n, BACKWARD | BACKWARDS);
+        if (!same(&r, &first, &other, 1)) printf("# seed %d, context %d: other bits when nodes are made in another order\n", (int)seed, k), good = 0;
         if (!same(&r, &first, &o, 1)) printf("# seed %d, context %d: other bits\n", (int)seed, k), good = 0;
         if (!same(&r, &first, &few, 1)) printf("# seed %d, context %d: other bits when few values are fetched\n", (int)seed, k), good = 0;
         if (!same(&r, &first, &last, 0) || !same(&r, &first, &many, 0)) printf("# seed %d, context %d: other bits without gradients\n", (int)seed, k), good = 0;

@@ -3,7 +3,8 @@
 
 EXAMPLES    := $(patsubst examples/%.c,$(B)/examples/%,$(sort $(wildcard examples/*.c)))
 EXPERIMENTS := $(patsubst tests/experiments/%.c,$(B)/experiments/%,$(filter-out %/common.c,$(sort $(wildcard tests/experiments/*.c))))
-LINKED       = $(LINK) -o $@ $(filter %.c %.a,$^) -pthread $(CBLAS) $(LDLIBS) -lm
+# What is linked: the source of the rule and its companions by name; header dependencies may add .c files that a test includes.
+LINKED       = $(LINK) -o $@ $(filter $< tests/support/%.c %/common.c %/standalone.c %.a,$^) -pthread $(CBLAS) $(LDLIBS) -lm
 DEPS         = -MMD -MP -MF $@.d -MT $@
 
 # Examples see the public headers alone.

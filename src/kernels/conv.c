@@ -12,7 +12,7 @@
 enum { PLANAR, CUT_ROWS, CUT_COLS, BLOCK_PIXELS, BLOCK_COLS };
 
 #define FEW_CHANNELS 8
-#define PACK_COST 16.0
+#define PACK_COST 6.0
 #define BLOCK_M 128
 #define BLOCK_BYTES (256 * 1024)
 
@@ -55,7 +55,6 @@ typedef struct pixel {
 typedef struct run {
     const gmi_conv_plan *p;
     gmi_gather g;
-    const gmi_real *w; /* of the group */
     gmi_axis ay, ax;   /* of the phase */
     pixel *pixels;     /* of the block and phase */
     gmi_real **out;    /* their rows */
@@ -65,31 +64,6 @@ typedef struct run {
     const gmi_real *ptr[GMI_SEGMENTS_MAX * GMI_MR_MAX];
     int64_t len[GMI_SEGMENTS_MAX];
 } run;
-
-/* ---- packing of weights ---- */
-/* Columns [j, j + n), n <= nr, of all terms (tap, channel) of the panel: for one tap the source steps by w_s along terms, by w_o along columns. */
-static void pack_tap(const run *r, const gmi_real *w, int64_t terms, int64_t n, int64_t nr, gmi_real *out)
-{
-    int64_t ws = r->g.w_s, wo = r->g.w_o;
-    for (int64_t t = 0; t < terms; t++, w += ws, out += nr) {
-        for (int64_t x = 0; x < n; x++) out[x] = w[x * wo];
-        for (int64_t x = n; x < nr; x++) out[x] = 0;
-    }
-}
-
-static void pack_weights(const gmi_block *blk, int64_t k0, int64_t klen, int64_t j0, int64_t j1, gmi_real *out)
-{
-    const run *r = blk->user;
-    const gmi_gather *g = &r->g;
-    int64_t nr = blk->t->nr;
-    for (int64_t j = j0; j < j1; j += nr)
-        for (int64_t k = k0; k < k0 + klen;) {
-            int64_t tap = k / g->scg, from = k % g->scg, terms = GMI_MIN(g->scg - from, k0 + klen - k);
-            int64_t ky = r->ay.k0 + tap / r->ax.count * r->ay.kstep, kx = r->ax.k0 + tap % r->ax.count * r->ax.kstep;
-            pack_tap(r, r->w + from * g->w_s + j * g->w_o + ky * g->kw + kx, terms, GMI_MIN(nr, j1 - j), nr, out);
-            k += terms, out += terms * nr;
-        }
-}
 
 /* ---- rows of A ---- */
 /* Where tap (ty, tx) of a pixel reads, or NULL outside the source. */
@@ -236,11 +210,11 @@ int gmi_conv_plan_init(gmi_conv_plan *p, const gmi_kernels *t, int32_t max_tasks
 static void run_init(run *r, const gmi_conv_plan *p, const gmi_kernels *t, const gmi_conv_io *io, void *scratch)
 {
     char *s = gmi_align64(scratch);
-    r->p = p, r->g = gmi_gather_of(p), r->w = io->b;
+    r->p = p, r->g = gmi_gather_of(p);
     memset(&r->blk, 0, sizeof r->blk);
-    r->blk.t = t, r->blk.n = r->g.ocg, r->blk.pack = pack_weights, r->blk.user = r, r->blk.ptr = r->ptr, r->blk.len = r->len;
+    r->blk.t = t, r->blk.n = r->g.ocg, r->blk.user = r, r->blk.ptr = r->ptr, r->blk.len = r->len;
     r->blk.rows = r->g.scg < FEW_CHANNELS ? rows_gathered : rows_in_place;
-    r->blk.mode = p->phases == 2 ? GMI_B_READY : GMI_B_FILL;
+    r->blk.mode = GMI_B_READY;
     r->blk.a_pack = (gmi_real *)(void *)s;
     r->pixels = gmi_align64(s + (GMI_MR_MAX * GMI_KC + 4) * sizeof(gmi_real));
     r->out = gmi_align64(r->pixels + p->priv[BLOCK_PIXELS]);
@@ -250,7 +224,7 @@ static void run_init(run *r, const gmi_conv_plan *p, const gmi_kernels *t, const
     memset(r->zeros, 0, (size_t)r->g.scg * sizeof *r->zeros);
 }
 
-/* Sets the phase's taps and length; returns the packed weights of (group, phase). */
+/* Sets the taps, length and packed weights of (group, phase). */
 static void set_phase(run *r, const gmi_conv_io *io, int64_t group, int64_t phase)
 {
     const gmi_gather *g = &r->g;
@@ -260,24 +234,59 @@ static void set_phase(run *r, const gmi_conv_io *io, int64_t group, int64_t phas
         if (f) before += r->ay.count * r->ax.count;
         r->ay = axis_of(g, g->kh, g->dil_h, g->ph, f / g->pw, dx), r->ax = axis_of(g, g->kw, g->dil_w, g->pw, f % g->pw, dx);
     }
-    r->w = io->b + group * g->w_g;
     r->blk.k = r->ay.count * r->ax.count * g->scg;
     r->blk.packed = (gmi_real *)gmi_align64(io->shared) + (group * g->kh * g->kw + before) * g->scg * width;
 }
 
-static void pack_all(run *r, const gmi_conv_io *io, int32_t task)
+/* ---- packing of weights ---- */
+#define TAPS_AT_ONCE 32
+#define CHANNELS_AT_ONCE 64
+
+/* Where the rows of nr weights of one tap go: term k = index * scg + channel of a phase's matrix. */
+typedef struct place {
+    gmi_real *packed;
+    int64_t k, index;
+} place;
+
+static place place_of(run *r, const gmi_conv_io *io, int64_t group, int64_t tap)
+{
+    int64_t ky = tap / r->g.kw, kx = tap % r->g.kw;
+    place q;
+    set_phase(r, io, group, ky * r->g.dil_h % r->g.ph * r->g.pw + kx * r->g.dil_w % r->g.pw);
+    q.packed = r->blk.packed, q.k = r->blk.k;
+    q.index = (ky - r->ay.k0) / r->ay.kstep * r->ax.count + (kx - r->ax.k0) / r->ax.kstep;
+    return q;
+}
+
+/* Columns [j, j + nr) of source channels [s0, s1) for every tap and phase: the taps of a pair of channels are neighbours in the weights. */
+static void pack_weights(run *r, const gmi_conv_io *io, int64_t group, int64_t j, int64_t s0, int64_t s1)
 {
     const gmi_gather *g = &r->g;
-    int64_t nr = r->blk.t->nr, columns = gmi_ceil_div(g->ocg, nr), at = 0;
-    for (int64_t group = 0; group < g->groups; group++)
-        for (int64_t phase = 0; phase < g->ph * g->pw; phase++) {
-            set_phase(r, io, group, phase);
-            for (int64_t k = 0; k < r->blk.k; k += GMI_KC)
-                for (int64_t j = 0; j < columns; j++, at++)
-                    if (at % r->p->tasks == task)
-                        pack_weights(&r->blk, k, GMI_MIN(r->blk.k - k, GMI_KC), j * nr, GMI_MIN(g->ocg, (j + 1) * nr),
-                                     r->blk.packed + gmi_block_offset(r->blk.t, r->blk.k, g->ocg, k, j * nr));
+    int64_t nr = r->blk.t->nr, taps = g->kh * g->kw, n = GMI_MIN(nr, g->ocg - j);
+    gmi_real tile[TAPS_AT_ONCE * 64];
+    place to[TAPS_AT_ONCE];
+    memset(tile, 0, sizeof tile);
+    for (int64_t tap = 0; tap < taps; tap += TAPS_AT_ONCE) {
+        int64_t count = GMI_MIN(TAPS_AT_ONCE, taps - tap);
+        for (int64_t i = 0; i < count; i++) to[i] = place_of(r, io, group, tap + i);
+        for (int64_t s = s0; s < s1; s++) {
+            r->blk.t->transpose(n, count, io->b + group * g->w_g + s * g->w_s + j * g->w_o + tap, g->w_o, tile, nr);
+            for (int64_t i = 0; i < count; i++) {
+                int64_t k = to[i].index * g->scg + s, k0 = k / GMI_KC * GMI_KC;
+                gmi_copy_rows(1, nr, tile + i * nr, nr, to[i].packed + gmi_block_offset(r->blk.t, to[i].k, g->ocg, k0, j) + (k - k0) * nr, nr);
+            }
         }
+    }
+}
+
+/* Share `part` of `parts` of the columns [c0, c1) of all groups. */
+static void pack_columns(run *r, const gmi_conv_io *io, int64_t c0, int64_t c1, int64_t part, int64_t parts)
+{
+    int64_t nr = r->blk.t->nr, at = 0;
+    for (int64_t group = 0; group < r->g.groups; group++)
+        for (int64_t s = 0; s < r->g.scg; s += CHANNELS_AT_ONCE)
+            for (int64_t j = c0; j < c1; j += nr, at++)
+                if (at % parts == part) pack_weights(r, io, group, j, s, GMI_MIN(r->g.scg, s + CHANNELS_AT_ONCE));
 }
 
 static void compute(run *r, const gmi_conv_io *io, int32_t task)
@@ -287,9 +296,9 @@ static void compute(run *r, const gmi_conv_io *io, int32_t task)
     int64_t nr = r->blk.t->nr, columns = gmi_ceil_div(g->ocg, nr), pixels = g->n * g->oh * g->ow, ic = task % cut[CUT_COLS], ir = task / cut[CUT_COLS];
     int64_t c0 = gmi_part(columns, cut[CUT_COLS], ic) * nr, c1 = GMI_MIN(g->ocg, gmi_part(columns, cut[CUT_COLS], ic + 1) * nr);
     int64_t r0 = gmi_part(pixels, cut[CUT_ROWS], ir), r1 = gmi_part(pixels, cut[CUT_ROWS], ir + 1);
-    int32_t fill = !(r->p->keep_b && io->packed);
     gmi_block_out out;
     out.c = NULL, out.ld = 0, out.rows = r->out;
+    if (r->p->phases == 1 && !(r->p->keep_b && io->packed)) pack_columns(r, io, c0, c1, 0, 1);
     for (int64_t group = 0; group < g->groups; group++)
         for (int64_t j = c0; j < c1; j += cut[BLOCK_COLS])
             for (int64_t i = r0; i < r1; i += cut[BLOCK_PIXELS]) {
@@ -298,7 +307,7 @@ static void compute(run *r, const gmi_conv_io *io, int32_t task)
                     int64_t count;
                     set_phase(r, io, group, phase);
                     count = list_pixels(r, io->a + group * g->scg, io->c + first + j, i, i1, phase / g->pw, phase % g->pw);
-                    gmi_block_full(&r->blk, 0, count, j, j1, fill && i == r0, &out);
+                    gmi_block_full(&r->blk, 0, count, j, j1, 0, &out);
                 }
                 if (io->epilogue) io->epilogue(io->epilogue_user, i, i1, first + j, first + j1, task);
             }
@@ -319,5 +328,5 @@ void gmi_conv_run(const gmi_conv_plan *p, const gmi_kernels *t, const gmi_conv_i
     if (p->phases == 1 || phase == 1)
         compute(&r, io, task);
     else if (!(p->keep_b && io->packed))
-        pack_all(&r, io, task);
+        pack_columns(&r, io, 0, r.g.ocg, task, p->tasks);
 }

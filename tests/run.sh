@@ -35,7 +35,11 @@ judge() {
 }
 
 [ $# -gt 0 ] || { echo "run.sh: no tests"; exit 1; }
+# Logs are written to a folder of this run, which takes the place of the last run's at the end: two runs in one tree do not meet.
+final=$tap; tap=$tap.$$; GM_TAP=$tap; export GM_TAP
 rm -rf "$tap"; mkdir -p "$tap" || exit 1
+trap 'rm -rf "$final"; mv "$tap" "$final" 2>/dev/null' EXIT
+trap 'exit 1' INT TERM HUP
 jobs=${GM_JOBS:-$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)}
 start=$(date +%s); status=0
 if command -v prove >/dev/null 2>&1 && [ -z "$NO_PROVE" ]; then

@@ -143,6 +143,7 @@ GM_API gm_node gm_op_to_real(gm_graph *g, gm_node i32);
 GM_API gm_node gm_op_reshape(gm_graph *g, gm_node a, int32_t rank, const int64_t *dims);
 /* [n, ...] to [n, rest]. */
 GM_API gm_node gm_op_flatten(gm_graph *g, gm_node a);
+/* Axis i of the result is axis order[i] of a, as in NumPy's transpose; as many entries as a has axes, each axis once. */
 GM_API gm_node gm_op_permute(gm_graph *g, gm_node a, const int32_t *order);
 /* Repeats axes of 1, and adds axes in front, up to dims. */
 GM_API gm_node gm_op_broadcast(gm_graph *g, gm_node a, int32_t rank, const int64_t *dims);

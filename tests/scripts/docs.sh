@@ -43,6 +43,7 @@ for h in include/genrep/*.h; do
             n = line[i]; sub(/\(.*/, "", n); sub(/.*[ *]/, "", n)
             for (e = i; e < NR && line[e] !~ /;/; e++) ;
             if (line[i - 1] ~ /\*\/[ \t]*$/ || line[e] ~ /\/\*/ || text ~ ("(^|[^a-z0-9_])" n "([^a-z0-9_]|$)")) continue
+            if (n ~ /_name$/ && line[i - 1] ~ /_name\(/) continue # a run of names has one comment
             print h ": " n } }' "$h"
 done >"$tmp/bad"
 ok_empty "$tmp/bad" "every public function has a comment ($(wc -l <"$tmp/bad" | tr -d ' ') have none)"

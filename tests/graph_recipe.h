@@ -59,8 +59,8 @@ static int64_t where(const item *a, int32_t rank, const int64_t *x)
 
 /* ---- the interpreter ---- */
 static const char *const unary_name[] = {"neg", "abs", "tanh", "sigmoid", "relu", "square", "softplus", "sin", "leaky_relu", "stop_gradient"};
-enum { STOPS = 9 };
-static const int unary_exact[] = {1, 1, 0, 0, 1, 0, 0, 0, 0, 1};
+enum { STOPS = 9 }; /* times 3/4: a tie of a value with itself held constant has no derivative */
+static const int unary_exact[] = {1, 1, 0, 0, 1, 0, 0, 0, 0, 0};
 static double unary(int fn, double x)
 {
     switch (fn) {
@@ -73,7 +73,7 @@ static double unary(int fn, double x)
     case 6: return log1p(exp(-fabs(x))) + (x > 0 ? x : 0);
     case 7: return sin(x);
     case 8: return x > 0 ? x : 0.01 * x;
-    default: return x;
+    default: return 0.75 * x;
     }
 }
 static const char *const binary_name[] = {"add", "sub", "mul", "max", "min"};
@@ -370,9 +370,20 @@ static int multiplied(recipe *r)
     return finish(r, y);
 }
 
+/* An item of a's shape when a few tries find one. */
+static int pick_like(recipe *r, int a)
+{
+    int b = -1;
+    for (int t = 0; t < 12 && a >= 0; t++) {
+        b = pick(r, 0);
+        if (b >= 0 && b != a && r->it[b].rank == r->it[a].rank && !memcmp(r->it[b].dims, r->it[a].dims, sizeof r->it[a].dims)) break;
+    }
+    return b;
+}
+
 static int combined(recipe *r, int kind)
 {
-    int a = pick(r, 0), b = pick(r, 0), c = a;
+    int a = pick(r, 0), b = pick_like(r, a), c = a;
     if (kind == SELECT) {
         for (int t = 0; t < 40 && !(c >= 0 && r->it[c].exact); t++) c = pick(r, 0);
         if (c < 0 || !r->it[c].exact) return -1;
@@ -488,7 +499,8 @@ static int indexed(recipe *r)
 
 static int step(recipe *r)
 {
-    int kind = (int)below(r, KINDS), a;
+    int kind = (int)below(r, KINDS + 14), a;
+    if (kind >= KINDS) kind = kind % 3 ? BINARY : UNARY; /* groups of many */
     switch (kind) {
     case UNARY:
     case SCALE:

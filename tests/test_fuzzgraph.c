@@ -36,7 +36,7 @@ static gm_node replay(gm_graph *g, const item *y, int index, const gm_node *in)
     case PARAM: return gm_graph_param(g, name, "", y->rank, y->dims);
     case STATE: return gm_graph_state(g, name, "", y->rank, y->dims);
     case SCALAR: return gm_op_scalar(g, y->f);
-    case UNARY: return gm_op(g, unary_name[y->fn], 1, in, NULL);
+    case UNARY: return gm_op_scale(g, gm_op(g, unary_name[y->fn], 1, in, NULL), y->fn == STOPS ? 0.75 : 1);
     case SCALE: return gm_op_scale(g, in[0], y->f);
     case BINARY: return gm_op(g, binary_name[y->fn], 2, in, NULL);
     case SELECT: return gm_op_select(g, gm_op_lt(g, gm_op_scalar(g, 0), in[0]), in[1], in[2]);
@@ -388,6 +388,39 @@ static void indices(gm_context *c)
     gm_graph_destroy(g);
 }
 
+/* Sums over every set of axes: of an image behind a convolution, stored channels-last, and of the same values as an input. */
+static void orders(gm_context *c)
+{
+    enum { SIZE = 2 * 5 * 9 * 7 };
+    static gmi_real x[SIZE], h[SIZE], sum[2][15][SIZE];
+    gmi_real w[25];
+    int64_t d[4] = {2, 5, 9, 7}, wd[4] = {5, 5, 1, 1};
+    uint64_t hash[2];
+    const void *in[2][2] = {{x, w}, {h, NULL}};
+    for (int i = 0; i < SIZE; i++) x[i] = (gmi_real)sin(i * 1.7);
+    for (int i = 0; i < 25; i++) w[i] = (gmi_real)cos(i * 0.9);
+    for (int k = 0; k < 2; k++) {
+        gm_graph *g = NULL;
+        const gm_program *p = NULL;
+        gm_run *run = NULL;
+        gm_node y[16];
+        void *out[16] = {h};
+        must(gm_graph_create(c, &g));
+        y[0] = gm_graph_input(g, "x", GM_F32, 4, d);
+        if (k == 0) y[0] = gm_op_conv2d(g, y[0], gm_graph_input(g, "w", GM_F32, 4, wd), NULL);
+        for (int i = 1; i < 16; i++) y[i] = gm_op_sum(g, y[0], (uint32_t)i, 1), out[i] = sum[k][i - 1];
+        must(gm_program_compile(g, k ? 15 : 16, y + k, &p));
+        must(gm_run_create(c, p, NULL, &run));
+        gmi_exec e = {0, 0, 0, in[k], out + k};
+        must(gmi_run_exec(run, &e));
+        hash[k] = hash_of(sum[k], sizeof sum[k]);
+        gm_run_destroy(run);
+        gm_program_destroy(p);
+        gm_graph_destroy(g);
+    }
+    ok(hash[0] == hash[1], "the stored layout does not decide the order of a sum");
+}
+
 /* Status of a graph of one op on an image [2,4,6,6] and weights [4,4,3,3]. */
 static gm_status one_op(gm_context *c, const char *op, int32_t n, const char *attributes, int64_t *width)
 {
@@ -432,7 +465,7 @@ int main(int argc, char **argv)
         int32_t threads;
     } setting[] = {{GM_SIMD_SCALAR, 1}, {GM_SIMD_BEST, 2}, {GM_SIMD_AVX2, 3}};
     gm_context *c[3];
-    int n = 0, bad = 0, from = argc > 1 ? atoi(argv[1]) : 0, to = argc > 2 ? atoi(argv[2]) : from + (argc > 1 ? 1 : 120);
+    int n = 0, bad = 0, from = argc > 1 ? atoi(argv[1]) : 0, to = argc > 2 ? atoi(argv[2]) : from + (argc > 1 ? 1 : 400);
     for (int i = 0; i < 3; i++) {
         gm_context_options o;
         gm_context_options_init(&o, sizeof o);
@@ -440,13 +473,14 @@ int main(int argc, char **argv)
         if (gm_context_create(&o, &c[n]) == GM_OK) n++;
     }
     ok(n >= 2, "%d contexts", n);
-    for (int s = from; s < to && n >= 2; s += 10) {
+    for (int s = from; s < to && n >= 2; s += 50) {
         bad = 0;
-        for (int k = s; k < s + 10 && k < to; k++) bad += !one_recipe((uint64_t)k, n, c);
-        ok(bad == 0, "random graphs %d to %d", s, GMI_MIN(s + 9, to - 1));
+        for (int k = s; k < s + 50 && k < to; k++) bad += !one_recipe((uint64_t)k, n, c);
+        ok(bad == 0, "random graphs %d to %d", s, GMI_MIN(s + 49, to - 1));
     }
     if (argc == 1 && n) {
         for (int s = 0; s < 4; s++) ok(memory_fails((uint64_t)s), "graph %d: every allocation fails once", s);
+        for (int i = 0; i < n; i++) orders(c[i]);
         output_over_input(c[0]);
         indices(c[0]);
         builders(c[0]);

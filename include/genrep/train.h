@@ -90,9 +90,11 @@ typedef struct gm_fit_options {
     int64_t checkpoint_steps;   /* 0 = never. Default 0 */
 } gm_fit_options;
 
-/* Give the words for enum values, "unknown" for other numbers: "step" ... "work"; "continue", "stop", "cancel"; "none", "nonfinite", "posterior_collapse" ... */
+/* Gives the word for a kind, "step" to "work"; "unknown" for other numbers. */
 GM_API const char *gm_record_kind_name(gm_record_kind k);
+/* Gives the word for an action: "continue", "stop", "cancel"; "unknown" for other numbers. */
 GM_API const char *gm_action_name(gm_action a);
+/* Gives the word for an event: "none", "nonfinite", "posterior_collapse" ...; "unknown" for other numbers. */
 GM_API const char *gm_event_name(gm_event e);
 /* Makes *r empty: every double NaN, texts "", epochs and steps -1, all else 0. At most size bytes are written; NULL is fine. */
 GM_API void gm_record_init(gm_record *r, size_t size);

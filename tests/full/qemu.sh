@@ -15,8 +15,11 @@ machine() {
             same "$name --steps 2 on $text" "$(sha $name "--seed 1 --threads 1 --steps 2" CC=cc)" "$(sha $name "--seed 1 --threads 1 --steps 2" RUN="$run" "$@")"
         done
     fi
-    names=$(cd tests && ls checkkern.c test_gemm.c test_base.c test_fmt.c test_rng.c test_json.c test_safetensors.c test_npy.c test_idx.c 2>/dev/null | sed 's/\.c$//' | tr '\n' ' ')
-    [ -n "$names" ] && suite "$names on $text" TESTS="$names" RUN="$run" "$@"
+    names=
+    for n in checkkern test_exec test_rng test_tensor test_io test_sha256 test_json test_npy test_idx test_csv test_pnm test_wav test_png; do
+        [ -e tests/$n.c ] && names="$names $n"
+    done
+    [ -n "$names" ] && suite "kernels and formats on $text" TESTS="$names" RUN="$run" "$@"
 }
 q=$(qemu x86_64)
 if [ "$(uname -m)" != x86_64 ]; then skip "not an x86-64 host"

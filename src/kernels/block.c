@@ -28,21 +28,21 @@ int64_t gmi_worth_tasks(double terms, int64_t max_tasks)
     return worth < 1 ? 1 : worth < (double)max_tasks ? (int64_t)worth : GMI_MAX(1, max_tasks);
 }
 
-gmi_grid gmi_choose_grid(const gmi_kernels *t, int64_t m, int64_t n, int64_t k, int64_t tasks, int64_t max_slabs, double pack_cost, double *cost)
+gmi_grid gmi_choose_grid(const gmi_kernels *t, int64_t m, int64_t n, int64_t k, int64_t tasks, int64_t max_slabs, double pack_cost, int32_t must_share,
+                         double *cost)
 {
-    gmi_grid best = {1, 1, 1}, g;
+    gmi_grid best = {1, 1, 1, 0}, g;
     int64_t groups = gmi_ceil_div(n, t->nr), slabs = gmi_block_slabs(k);
     *cost = -1;
     for (g.rows = 1; g.rows <= GMI_MIN(tasks, GMI_MAX(m, 1)); g.rows++)
         for (g.slabs = 1; g.slabs <= GMI_MIN(tasks / g.rows, GMI_MIN(slabs, max_slabs)); g.slabs++) {
-            double terms = (double)gmi_ceil_div(slabs, g.slabs) * (double)(slabs == 1 ? k : GMI_SLAB_TERMS), mine, v;
+            double terms = (double)gmi_ceil_div(slabs, g.slabs) * (double)(slabs == 1 ? k : GMI_SLAB_TERMS), mine, alone, together, v;
             g.cols = GMI_MAX(1, GMI_MIN(tasks / (g.rows * g.slabs), groups));
             mine = (double)gmi_ceil_div(groups, g.cols);
-            v = (double)gmi_ceil_div(m, g.rows) * mine * terms + (g.slabs > 1 ? BARRIER : 0);
-            if (g.rows == 1)
-                v += pack_cost * mine * terms;
-            else if (pack_cost > 0)
-                v += pack_cost * (double)groups * (double)k / (double)(g.rows * g.cols * g.slabs) + BARRIER;
+            alone = pack_cost * mine * terms;
+            together = pack_cost * (double)groups * (double)k / (double)(g.rows * g.cols * g.slabs) + BARRIER;
+            g.share = pack_cost > 0 && g.rows > 1 && (must_share || together < alone);
+            v = (double)gmi_ceil_div(m, g.rows) * mine * terms + (g.slabs > 1 ? BARRIER : 0) + (g.share ? together : alone);
             if (*cost < 0 || v < *cost) best = g, *cost = v;
         }
     return best;

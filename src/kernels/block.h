@@ -79,10 +79,13 @@ void gmi_pack_b(const gmi_kernels *t, const gmi_real *b, int64_t b_rs, int64_t b
 /* How a product of m rows, n columns and k terms is cut: parts of rows, of columns, of slabs. */
 typedef struct gmi_grid {
     int64_t rows, cols, slabs;
+    int32_t share; /* parts of rows pack B together, in a phase before; else each packs what it needs */
 } gmi_grid;
 /* The grid of at most `tasks` parts whose busiest task is done first, in a model of the machine; *cost is that time in units of one row, one
- * group of nr columns, one term (about one cycle). pack_cost: units to pack one group for one term, 0 = B is not packed. */
-gmi_grid gmi_choose_grid(const gmi_kernels *t, int64_t m, int64_t n, int64_t k, int64_t tasks, int64_t max_slabs, double pack_cost, double *cost);
+ * group of nr columns, one term (about one cycle). pack_cost: units to pack one group for one term, 0 = B is not packed. must_share: a B packed
+ * twice is no choice. */
+gmi_grid gmi_choose_grid(const gmi_kernels *t, int64_t m, int64_t n, int64_t k, int64_t tasks, int64_t max_slabs, double pack_cost, int32_t must_share,
+                         double *cost);
 /* Tasks worth having for this many multiply-adds. */
 int64_t gmi_worth_tasks(double terms, int64_t max_tasks);
 int64_t gmi_ceil_div(int64_t a, int64_t b);

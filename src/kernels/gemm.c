@@ -32,16 +32,20 @@ static problem fold(const gmi_gemm_plan *p)
     return q;
 }
 
-static void choose_grid(gmi_gemm_plan *p, const problem *q, const gmi_kernels *t, int64_t tasks, double pack_cost)
+/* Returns whether tasks pack B together. lives: packed B serves more than one block, so it is packed once. */
+static int32_t choose_grid(gmi_gemm_plan *p, const problem *q, const gmi_kernels *t, int64_t tasks, int32_t lives)
 {
-    double best = -1, v;
+    double best = -1, v, pack_cost = p->priv[MODE] == GMI_B_DIRECT ? 0 : PACK_COST;
+    int32_t share = 0;
     for (int64_t b = 1; b <= GMI_MIN(tasks, GMI_MAX(q->batch, 1)); b++) {
-        gmi_grid g = gmi_choose_grid(t, q->m, q->n, q->k, tasks / b, q->batch == 1 ? INT64_MAX : 1, pack_cost, &v);
+        gmi_grid g = gmi_choose_grid(t, q->m, q->n, q->k, tasks / b, q->batch == 1 ? INT64_MAX : 1, pack_cost, lives, &v);
         v *= (double)gmi_ceil_div(q->batch, b);
         if (best >= 0 && v >= best) continue;
         best = v;
         p->priv[CUT_BATCH] = b, p->priv[CUT_ROWS] = g.rows, p->priv[CUT_COLS] = g.cols, p->priv[CUT_SLABS] = g.slabs;
+        share = g.share || (lives && b > 1 && pack_cost > 0);
     }
+    return share;
 }
 
 /* Columns of a block: a packed piece fits the second-level cache, unless rows of A have to be copied: then they are copied for all columns.
@@ -76,17 +80,17 @@ static int sizes(gmi_gemm_plan *p, const problem *q, const gmi_kernels *t)
 int gmi_gemm_plan_init(gmi_gemm_plan *p, const gmi_kernels *t, int32_t max_tasks)
 {
     int64_t area, rows;
-    int32_t private_b, shares;
+    int32_t private_b, lives, share;
     problem q;
     if (p->batch < 0 || p->m < 0 || p->n < 0 || p->k < 0 || p->n > INT64_MAX / 2 - t->nr || p->k > INT64_MAX / 2) return -1;
     if (gmi_mul_i64(p->batch, p->m, &rows) || gmi_mul_i64(rows, p->n, &area)) return -1;
     q = fold(p);
     if (q.n > INT32_MAX - t->nr) return -1;
     private_b = q.batch > 1 && p->b_bs != 0;
+    lives = !private_b && (p->keep_b || q.batch > 1);
     p->priv[MODE] = p->b_cs == 1 && q.m <= FEW_ROWS && (private_b || !p->keep_b) ? GMI_B_DIRECT : GMI_B_FILL;
-    choose_grid(p, &q, t, gmi_worth_tasks((double)area * (double)q.k, max_tasks), p->priv[MODE] == GMI_B_DIRECT ? 0 : PACK_COST);
-    shares = p->priv[CUT_ROWS] > 1 || (p->priv[CUT_BATCH] > 1 && !private_b);
-    if (p->priv[MODE] == GMI_B_FILL) p->priv[MODE] = private_b || !(p->keep_b || shares) ? GMI_B_LOCAL : shares ? GMI_B_READY : GMI_B_FILL;
+    share = choose_grid(p, &q, t, gmi_worth_tasks((double)area * (double)q.k, max_tasks), lives);
+    if (p->priv[MODE] == GMI_B_FILL) p->priv[MODE] = share ? GMI_B_READY : lives ? GMI_B_FILL : GMI_B_LOCAL;
     choose_blocks(p, &q, t);
     p->priv[PACK_PHASE] = p->priv[MODE] == GMI_B_READY;
     p->tasks = (int32_t)(p->priv[CUT_BATCH] * p->priv[CUT_ROWS] * p->priv[CUT_COLS] * p->priv[CUT_SLABS]);

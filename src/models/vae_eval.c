@@ -32,10 +32,19 @@ static void add_rows(gm_vae *v, const gmi_prog *p, int64_t n, int first_sample, 
     }
 }
 
+/* An IWAE bound decodes k rows an example: fewer examples at once. */
+static int64_t chunk_rows(const gm_vae *v, int64_t left)
+{
+    int64_t size = 1;
+    if (!v->plan.iwae) return gmi_core_chunk(&v->m, GMI_VAE_EVALUATE, 0, left);
+    while (size * 2 * v->plan.iwae <= GMI_INFER_ROWS && size * 2 <= left) size *= 2;
+    return size;
+}
+
 static gm_status one_chunk(gm_vae *v, gm_dataset *d, int64_t r0, int64_t left, int32_t sample, double beta, int64_t *rows, figures *f)
 {
     gmi_prog *p = NULL;
-    int64_t size = gmi_core_chunk(&v->m, GMI_VAE_EVALUATE, 0, left), n = GMI_MIN(size, left), at[GMI_INFER_ROWS];
+    int64_t size = chunk_rows(v, left), n = GMI_MIN(size, left), at[GMI_INFER_ROWS];
     gm_status s = gmi_vae_prog(v, GMI_VAE_EVALUATE, 0, size, &p);
     if (s) return s;
     gmi_real *x = gmi_prog_in(p, "x"), *cond = gmi_prog_in(p, "cond");
@@ -135,11 +144,33 @@ typedef struct weighing {
     gmi_real m[GMI_INFER_ROWS], s[GMI_INFER_ROWS], q[GMI_INFER_ROWS]; /* of the rows of a chunk */
 } weighing;
 
+/* One program of `draws` samples into the running sums. */
+static gm_status weigh_draws(weighing *w, const gmi_prog *e, int32_t done, int32_t draws, int64_t r0, int64_t size, int64_t n)
+{
+    gm_vae *v = w->v;
+    gmi_prog *p = NULL;
+    gm_status s = gmi_vae_prog(v, GMI_VAE_WEIGHTS, draws, size, &p);
+    if (!s) s = gmi_vae_feed_x(v, p, w->x, r0, n);
+    if (s) return s;
+    gmi_vae_feed_cond(v, p, w->cond, r0, n);
+    p->in[gmi_prog_input(p, "mean")] = e->out[0].p;
+    p->in[gmi_prog_input(p, "logvar")] = e->out[1].p;
+    memcpy(gmi_prog_in(p, "max"), w->m, (size_t)size * sizeof *w->m);
+    memcpy(gmi_prog_in(p, "sum"), w->s, (size_t)size * sizeof *w->s);
+    memcpy(gmi_prog_in(p, "squares"), w->q, (size_t)size * sizeof *w->q);
+    s = gmi_prog_run(p, w->seed, done / DRAWS, r0);
+    if (s) return s;
+    memcpy(w->m, p->out[0].p, (size_t)size * sizeof *w->m);
+    memcpy(w->s, p->out[1].p, (size_t)size * sizeof *w->s);
+    memcpy(w->q, p->out[2].p, (size_t)size * sizeof *w->q);
+    return gmi_cancelled(v->m.ctx) ? gmi_fail(v->m.ctx, GM_E_CANCELLED, "cancelled at row %i", r0) : GM_OK;
+}
+
 /* All samples of rows [r0, r0 + n); size rows a program. */
 static gm_status weigh(weighing *w, int64_t r0, int64_t size, int64_t n)
 {
     gm_vae *v = w->v;
-    gmi_prog *e = NULL, *p = NULL;
+    gmi_prog *e = NULL;
     gm_status s = gmi_vae_prog(v, GMI_VAE_ENCODE, 0, size, &e);
     if (!s) s = gmi_vae_feed_x(v, e, w->x, r0, n);
     if (s) return s;
@@ -149,25 +180,12 @@ static gm_status weigh(weighing *w, int64_t r0, int64_t size, int64_t n)
         w->m[i] = (gmi_real)-1e30; /* exp(it - anything) is 0 */
         w->s[i] = w->q[i] = 0;
     }
-    for (int32_t done = 0; !s && done < w->k;) {
-        int32_t draws = GMI_MIN(w->k - done, DRAWS);
-        s = gmi_vae_prog(v, GMI_VAE_WEIGHTS, draws, size, &p);
-        if (!s) s = gmi_vae_feed_x(v, p, w->x, r0, n);
-        if (s) return s;
-        gmi_vae_feed_cond(v, p, w->cond, r0, n);
-        p->in[gmi_prog_input(p, "mean")] = e->out[0].p;
-        p->in[gmi_prog_input(p, "logvar")] = e->out[1].p;
-        memcpy(gmi_prog_in(p, "max"), w->m, (size_t)size * sizeof *w->m);
-        memcpy(gmi_prog_in(p, "sum"), w->s, (size_t)size * sizeof *w->s);
-        memcpy(gmi_prog_in(p, "squares"), w->q, (size_t)size * sizeof *w->q);
-        s = gmi_prog_run(p, w->seed, done / DRAWS, r0);
-        if (s) return s;
-        memcpy(w->m, p->out[0].p, (size_t)size * sizeof *w->m);
-        memcpy(w->s, p->out[1].p, (size_t)size * sizeof *w->s);
-        memcpy(w->q, p->out[2].p, (size_t)size * sizeof *w->q);
-        done += draws;
-        if (gmi_cancelled(v->m.ctx)) s = gmi_fail(v->m.ctx, GM_E_CANCELLED, "cancelled at row %i", r0);
+    e->pinned++;
+    for (int32_t done = 0, draws; !s && done < w->k; done += draws) {
+        draws = GMI_MIN(w->k - done, DRAWS);
+        s = weigh_draws(w, e, done, draws, r0, size, n);
     }
+    e->pinned--;
     return s;
 }
 

@@ -85,18 +85,27 @@ static gm_status chunk_encode(infer *f, int64_t r0, int64_t rows, int64_t n)
 
 static gm_status chunk_decode(infer *f, int64_t r0, int64_t rows, int64_t n) { return run_decode(f, NULL, r0, rows, n); }
 
+/* Decodes what another program has just put out. */
+static gm_status decode_from(infer *f, gmi_prog *p, int64_t r0, int64_t rows, int64_t n)
+{
+    p->pinned++;
+    gm_status s = run_decode(f, p->out[0].p, r0, rows, n);
+    p->pinned--;
+    return s;
+}
+
 static gm_status chunk_reconstruct(infer *f, int64_t r0, int64_t rows, int64_t n)
 {
     gmi_prog *p;
     gm_status s = run_encode(f, r0, rows, n, &p);
-    return s ? s : run_decode(f, p->out[0].p, r0, rows, n);
+    return s ? s : decode_from(f, p, r0, rows, n);
 }
 
 static gm_status chunk_sample(infer *f, int64_t r0, int64_t rows, int64_t n)
 {
     gmi_prog *p;
     gm_status s = run_prior(f, r0, rows, &p);
-    return s ? s : run_decode(f, p->out[0].p, r0, rows, n);
+    return s ? s : decode_from(f, p, r0, rows, n);
 }
 
 static gm_status in_chunks(infer *f, int64_t n, int32_t kind, chunk_fn fn)

@@ -68,7 +68,7 @@ static int evict(gmi_progs *s)
 {
     gmi_prog **oldest = NULL;
     for (gmi_prog **at = &s->first; *at; at = &(*at)->next)
-        if (!oldest || (*at)->used < (*oldest)->used) oldest = at;
+        if (!(*at)->pinned && (!oldest || (*at)->used < (*oldest)->used)) oldest = at;
     if (!oldest) return 0;
     gmi_prog *p = *oldest;
     *oldest = p->next;

@@ -38,6 +38,7 @@ struct gmi_prog {
     gmi_prog_out out[GMI_PROG_OUT];
     void *out_now[GMI_PROG_OUT]; /* where the next run writes: out[i].p, or memory of the caller for one run */
     uint64_t used;
+    int32_t pinned; /* in use by a caller that asks for another program meanwhile: stays */
     gmi_prog *next;
 };
 

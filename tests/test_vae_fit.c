@@ -518,6 +518,103 @@ static void memory(void)
     gm_context_destroy(c);
 }
 
+/* The output's bias begins at the data: logits of means, means, log frequencies; a convolution's at its channel's. */
+static void bias_of(gm_context *c, gm_dataset *d, const gm_vae_options *more, const char *name, const double *want, int n)
+{
+    gm_fit_options f;
+    gm_vae_options o = *more;
+    gm_vae *v = NULL;
+    gm_tensor *b = NULL;
+    double off = 0;
+    int i;
+    o.bias_init = 1;
+    gm_fit_options_init(&f, sizeof f);
+    f.max_steps = 0;
+    f.validation_fraction = 0;
+    gm_status s = gm_vae_create(c, gm_dataset_spec(d), &o, &v);
+    if (!s) s = gm_vae_fit(v, d, &f);
+    if (!s) s = gm_params_view(gm_vae_params(v), name, &b);
+    for (i = 0; !s && i < n; i++) off = fmax(off, fabs((double)((const float *)gm_tensor_data_const(b))[i] - want[i]));
+    ok(!s && off < 1e-4, "%s begins at the data: off by %g (%s)", name, off, gm_context_error(c));
+    gm_tensor_destroy(b);
+    gm_vae_destroy(v);
+}
+
+static void biases(gm_context *c)
+{
+    static uint8_t x[60][2][2][2];
+    static float y[60][3];
+    gm_vae_options o;
+    gm_spec spec;
+    gm_dataset *d = NULL;
+    double mean[8] = {0}, want[8], channel[2] = {0, 0}, freq[24] = {0};
+    gm_tensor *t = vae_wrap(c, GM_U8, x, 4, 60, 2, 2, 2), *u = vae_rows(c, y, 60, 3);
+    uint32_t seed = 1;
+    int i, j;
+    for (i = 0; i < 60; i++)
+        for (j = 0; j < 8; j++) {
+            x[i][j / 4][j / 2 % 2][j % 2] = (uint8_t)(vae_random(&seed) * 3);
+            mean[j] += x[i][j / 4][j / 2 % 2][j % 2] / 120.0;
+            channel[j / 4] += x[i][j / 4][j / 2 % 2][j % 2] / 480.0;
+            freq[j / 4 * 12 + x[i][j / 4][j / 2 % 2][j % 2] * 4 + j % 4] += 1;
+        }
+    vae_spec(&spec, GM_U8, GM_SCALE_UNIT, 3, 2, 2, 2);
+    spec.hi = 2;
+    if (gm_dataset_from_tensor(t, NULL, &spec, &d)) printf("Bail out! %s\n", gm_context_error(c)), exit(1);
+    gm_vae_options_init(&o, sizeof o);
+    o.encoder = o.decoder = "dense 4; relu";
+    for (i = 0; i < 8; i++) want[i] = log(mean[i] / (1 - mean[i]));
+    bias_of(c, d, &o, "output.bias", want, 8);
+    o.decoder = "dense 4; relu; reshape 4x1x1; conv_transpose 2 k2";
+    for (i = 0; i < 2; i++) want[i] = log(channel[i] / (1 - channel[i]));
+    bias_of(c, d, &o, "decoder.3.bias", want, 2);
+    o.decoder = NULL;
+    o.likelihood = GM_LIKELIHOOD_CATEGORICAL;
+    for (i = 0; i < 24; i++) freq[i] = log((freq[i] + 0.5) / 61.5);
+    bias_of(c, d, &o, "output.bias", freq, 24);
+    gm_dataset_destroy(d);
+    for (i = 0; i < 60; i++)
+        for (j = 0; j < 3; j++) y[i][j] = (float)(j + vae_random(&seed));
+    vae_spec(&spec, GM_F32, GM_SCALE_NONE, 1, 3, 0, 0);
+    if (gm_dataset_from_tensor(u, NULL, &spec, &d)) printf("Bail out! %s\n", gm_context_error(c)), exit(1);
+    o.likelihood = GM_LIKELIHOOD_GAUSSIAN;
+    for (j = 0; j < 3; j++)
+        for (want[j] = 0, i = 0; i < 60; i++) want[j] += (double)y[i][j] / 60;
+    bias_of(c, d, &o, "output.bias", want, 3);
+    gm_dataset_destroy(d);
+    gm_tensor_destroy(t);
+    gm_tensor_destroy(u);
+}
+
+/* Under a limit that does not hold every program at once the old ones give way, and results stay the same. */
+static void eviction(void)
+{
+    static float x[256][K], a[2][256][K];
+    uint64_t used[2] = {0, 0};
+    int round, n;
+    for (round = 0; round < 2; round++) {
+        gm_context *c = context(round ? used[0] * 6 / 10 : 0);
+        gm_dataset *d = dataset(c);
+        gm_vae *v = small(c, d, NULL);
+        gm_status s = GM_OK;
+        for (n = 1; !s && n <= 256; n *= 4) {
+            gm_tensor *tx = vae_rows(c, x, n, K), *ty = vae_rows(c, a[round], n, K);
+            s = gm_vae_reconstruct(v, tx, NULL, ty);
+            if (!s) s = gm_vae_sample(v, NULL, NULL, ty);
+            if (!s) s = gm_vae_reconstruct(v, tx, NULL, ty);
+            gm_tensor_destroy(tx);
+            gm_tensor_destroy(ty);
+        }
+        ok(!s, "five sizes of inference within %d bytes (%s)", round ? (int)(used[0] * 6 / 10) : 0, gm_context_error(c));
+        gm_context_memory(c, &used[round], NULL);
+        gm_vae_destroy(v);
+        gm_dataset_destroy(d);
+        gm_context_destroy(c);
+    }
+    ok(used[1] <= used[0] * 6 / 10, "%d bytes are %d under the limit", (int)used[0], (int)used[1]);
+    ok(!memcmp(a[0], a[1], sizeof a[0]), "the same results");
+}
+
 int main(void)
 {
     gm_context *c = context(0);
@@ -536,7 +633,9 @@ int main(void)
     endless(c);
     accumulate(c, d);
     steady(c, d);
+    biases(c);
     memory();
+    eviction();
     gm_dataset_destroy(d);
     gm_context_destroy(c);
     return done();

@@ -97,6 +97,56 @@ static void round_trip(gm_context *c, int conditional)
     gm_dataset_destroy(d);
 }
 
+/* What inference and files see with an average on: d w0 + (1 - d) w1 after one step, d = 2^(-n / half life). */
+static void average(gm_context *c)
+{
+    gm_dataset *d = dataset(c, 1);
+    gm_vae_options o;
+    gm_vae *v = NULL, *u = NULL;
+    gm_record r;
+    gm_tensor *x = vae_rows(c, rows, N, K), *l = vae_labels(c, labels, N), *t = NULL, *w = NULL;
+    float w0[6 * (K + 3)], z[2][N][2];
+    double off = 0, moved = 0, keep = exp2(-N / 64.0);
+    char *p = NULL;
+    size_t n;
+    int i;
+    gm_vae_options_init(&o, sizeof o);
+    o.encoder = o.decoder = "dense 6; relu";
+    o.latent_dim = 2;
+    o.ema_half_life = 64;
+    o.condition = "concat";
+    gm_record_init(&r, sizeof r);
+    gm_status s = gm_vae_create(c, gm_dataset_spec(d), &o, &v);
+    if (!s) s = gm_params_view(gm_vae_params(v), "encoder.0.weight", &t);
+    if (!s) memcpy(w0, gm_tensor_data_const(t), sizeof w0);
+    if (!s) s = gm_vae_step(v, x, l, &r);
+    n = s ? 0 : vae_bytes(v, 0, &p);
+    if (!s) s = read_bytes(c, p, n, &u);
+    if (!s) s = gm_params_view(gm_vae_params(u), "encoder.0.weight", &w);
+    for (i = 0; !s && i < (int)(sizeof w0 / sizeof w0[0]); i++) {
+        double w1 = (double)((const float *)gm_tensor_data_const(t))[i], a = (double)((const float *)gm_tensor_data_const(w))[i];
+        off = fmax(off, fabs(a - (keep * (double)w0[i] + (1 - keep) * w1)));
+        moved = fmax(moved, fabs(a - w1));
+    }
+    ok(!s && off < 1e-6 && moved > 1e-5, "the average after a step: off by %g, %g from the weights (%s)", off, moved, gm_context_error(c));
+    for (i = 0; !s && i < 2; i++) { /* labels matter */
+        gm_tensor *e = vae_rows(c, z[i], N, 2);
+        s = gm_vae_encode(v, x, l, e, NULL);
+        gm_tensor_destroy(e);
+        labels[7] = (labels[7] + 1) % 3;
+    }
+    labels[7] = 7 % 3;
+    ok(!s && memcmp(z[0][7], z[1][7], sizeof z[0][7]) && !memcmp(z[0][8], z[1][8], sizeof z[0][8]), "the code depends on the row's label");
+    free(p);
+    gm_tensor_destroy(x);
+    gm_tensor_destroy(l);
+    gm_tensor_destroy(t);
+    gm_tensor_destroy(w);
+    gm_vae_destroy(v);
+    gm_vae_destroy(u);
+    gm_dataset_destroy(d);
+}
+
 /* Every prefix is refused; every single changed byte is refused (the digest), except what leaves a file of other rules valid: none. */
 static void damage(gm_context *c)
 {
@@ -355,6 +405,7 @@ int main(void)
     }
     round_trip(c, 0);
     round_trip(c, 1);
+    average(c);
     damage(c);
     forgeries(c);
     own_words(c);

@@ -28,15 +28,21 @@ gm_status gmi_vae_feed_rows(gm_vae *v, gmi_prog *p, gm_dataset *d, const int64_t
 
 /* ---- output bias ---- */
 
-/* The parameter that is added last: the head's bias, or that of the decoder's last layer. Parameters stand in the order of building. */
+/* The parameter that is added last: the head's bias, or that of the decoder's last layer, which is the one with the highest number. NULL: it has none. */
 static const gmi_slot *output_bias(const gm_vae *v)
 {
     const gm_params *w = v->m.weights;
-    const gmi_slot *last = gmi_params_find(w, "output.bias", NULL);
-    for (int32_t i = 0; !last && i < w->n_params; i++)
-        if (!strncmp(w->params[w->n_params - 1 - i].name, "decoder.", 8)) last = &w->params[w->n_params - 1 - i];
-    size_t n = last ? strlen(last->name) : 0;
-    return n > 5 && !strcmp(last->name + n - 5, ".bias") ? last : NULL;
+    const gmi_slot *head = gmi_params_find(w, "output.bias", NULL);
+    char name[48];
+    int64_t last = -1;
+    for (int32_t i = 0; i < w->n_params; i++) {
+        const char *s = w->params[i].name;
+        int64_t layer;
+        size_t used;
+        if (!strncmp(s, "decoder.", 8) && !gmi_parse_i64(s + 8, strlen(s + 8), &layer, &used)) last = GMI_MAX(last, layer);
+    }
+    gmi_format(name, sizeof name, "decoder.%i.bias", last);
+    return head ? head : gmi_params_find(w, name, NULL);
 }
 
 /* Sums of what one element contributes to the parameters of p(x|z): its value, or a count of its class. */

@@ -120,7 +120,8 @@ gm_status gmi_core_check_cond(const gmi_core *m, const gm_tensor *cond, int64_t 
 {
     char have[96];
     if (!cond)
-        return m->spec.classes ? gmi_fail(m->ctx, GM_E_INVALID, "cond is NULL; the model is conditional: give i32 [n] labels of %i classes", m->spec.classes)
+        return m->spec.classes ? gmi_fail(m->ctx, GM_E_INVALID, "cond is NULL; the model is conditional: give i32 [n] labels of %i classes",
+                                          m->spec.classes)
                                : gmi_fail(m->ctx, GM_E_INVALID, "cond is NULL; the model is conditional: give f32 [n,%i]", m->spec.cond_dim);
     gmi_tensor_describe(cond, have, sizeof have);
     if (!m->spec.classes) return gmi_core_check_rows(m, cond, "cond", n, m->spec.cond_dim, 0);

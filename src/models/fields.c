@@ -78,7 +78,8 @@ static int read_array(gmi_json *j, const gmi_field *f)
     int32_t e;
     for (; (e = gmi_json_next(j)) != GMI_JSON_ARRAY_END; n++) {
         if (n == f->n) return -1;
-        if (f->kind == GMI_FIELD_INTS ? e != GMI_JSON_NUMBER || parse_int(j->p, j->token, (int64_t *)f->p + n) : read_real(j, e, (double *)f->p + n)) return -1;
+        if (f->kind == GMI_FIELD_INTS ? e != GMI_JSON_NUMBER || parse_int(j->p, j->token, (int64_t *)f->p + n) : read_real(j, e, (double *)f->p + n))
+            return -1;
     }
     if (f->got) *f->got = n;
     return f->got || n == f->n ? 0 : -1;

@@ -206,11 +206,14 @@ static gm_status read_spec(gmi_model_file *file)
     if (s) return s;
     file->x.rank = (int32_t)rank;
     if (file->x.columns && !file->x.columns[0]) file->x.columns = NULL;
-    if (gmi_count_i64(file->x.rank, file->x.dims, &n)) return gmi_fail(file->ctx, GM_E_MODEL, "genrep.spec in the file: dims are %v", file->x.rank, file->x.dims);
+    if (gmi_count_i64(file->x.rank, file->x.dims, &n))
+        return gmi_fail(file->ctx, GM_E_MODEL, "genrep.spec in the file: dims are %v", file->x.rank, file->x.dims);
     const gmi_st_entry *e = gmi_safetensors_find(&file->f, "scaling.scale");
     file->constants = e ? gmi_st_elements(e) : file->scale == 1 && file->shift == 0 ? 0 : 1;
-    if (e && (file->constants != n || e->rank != 1)) return gmi_fail(file->ctx, GM_E_MODEL, "the file's tensor scaling.scale is %v; a sample has %i elements", (int32_t)e->rank, e->dims, n);
-    if (!gmi_f64_finite(file->scale) || !gmi_f64_finite(file->shift) || file->scale == 0) return gmi_fail(file->ctx, GM_E_MODEL, "genrep.spec in the file: scale %g, shift %g", file->scale, file->shift);
+    if (e && (file->constants != n || e->rank != 1))
+        return gmi_fail(file->ctx, GM_E_MODEL, "the file's tensor scaling.scale is %v; a sample has %i elements", (int32_t)e->rank, e->dims, n);
+    if (!gmi_f64_finite(file->scale) || !gmi_f64_finite(file->shift) || file->scale == 0)
+        return gmi_fail(file->ctx, GM_E_MODEL, "genrep.spec in the file: scale %g, shift %g", file->scale, file->shift);
     return GM_OK;
 }
 
@@ -252,7 +255,8 @@ static gm_status check_leaves(const gmi_model_file *file, const gm_graph *g, con
         const gmi_gnode *n = &g->nodes[l->p[i].node - 1];
         if (!e) return gmi_fail(file->ctx, GM_E_MODEL, "the file has no tensor %S", l->p[i].name);
         if (e->rank != n->rank || (n->rank && memcmp(e->dims, n->dims, (size_t)n->rank * sizeof n->dims[0])))
-            return gmi_fail(file->ctx, GM_E_MODEL, "tensor %S is %v in the file, its options want %v", l->p[i].name, (int32_t)e->rank, e->dims, n->rank, n->dims);
+            return gmi_fail(file->ctx, GM_E_MODEL, "tensor %S is %v in the file, its options want %v",
+                            l->p[i].name, (int32_t)e->rank, e->dims, n->rank, n->dims);
     }
     return GM_OK;
 }
@@ -284,7 +288,8 @@ static gm_status match(filling *f)
 {
     const gmi_safetensors *st = &f->file->f;
     gm_context *c = f->file->ctx;
-    for (int32_t i = 0; i < st->n; i++) f->target[i] = !strcmp(st->entries[i].name, "scaling.scale") ? -2 : !strcmp(st->entries[i].name, "scaling.shift") ? -3 : -1;
+    for (int32_t i = 0; i < st->n; i++)
+        f->target[i] = !strcmp(st->entries[i].name, "scaling.scale") ? -2 : !strcmp(st->entries[i].name, "scaling.shift") ? -3 : -1;
     for (int32_t i = 0; i < f->set->n; i++) {
         const gmi_slot *s = f->set->p[i].slot;
         const gmi_st_entry *e = gmi_safetensors_find(st, f->set->p[i].name);

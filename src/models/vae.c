@@ -106,8 +106,10 @@ static gm_status check_options(gm_vae *v)
     gm_context *c = v->m.ctx;
     gm_vae_options *o = &v->o;
     if (o->latent_dim == -1) o->latent_dim = GMI_MIN(v->m.elems, 20);
-    if (o->latent_dim < 1 || o->latent_dim > 65536) return gmi_fail(c, GM_E_RANGE, "latent_dim is %i; 1 to 65536, or -1: as many as a sample has elements, 20 at most", o->latent_dim);
-    if (!(o->free_bits >= 0) || !gmi_f64_finite(o->free_bits)) return gmi_fail(c, GM_E_RANGE, "free_bits is %g; it must be 0 or a positive number of nats", o->free_bits);
+    if (o->latent_dim < 1 || o->latent_dim > 65536)
+        return gmi_fail(c, GM_E_RANGE, "latent_dim is %i; 1 to 65536, or -1: as many as a sample has elements, 20 at most", o->latent_dim);
+    if (!(o->free_bits >= 0) || !gmi_f64_finite(o->free_bits))
+        return gmi_fail(c, GM_E_RANGE, "free_bits is %g; it must be 0 or a positive number of nats", o->free_bits);
     if (!(o->ema_half_life >= 0) || !gmi_f64_finite(o->ema_half_life))
         return gmi_fail(c, GM_E_RANGE, "ema_half_life is %g; it must be 0 (none) or a positive number of examples", o->ema_half_life);
     if (strcmp(o->prior, DEFAULT_PRIOR)) return gmi_fail(c, GM_E_UNSUPPORTED, "prior %S: this version has \"normal\"", o->prior);
@@ -326,7 +328,10 @@ gm_status gmi_vae_prog(gm_vae *v, int32_t kind, int32_t draws, int64_t rows, gmi
     return gmi_progs_get(&v->m.progs, key, w, p);
 }
 
-gm_status gmi_vae_check_cond(const gm_vae *v, const gm_tensor *cond, int64_t n) { return v->plan.conditional ? gmi_core_check_cond(&v->m, cond, n) : GM_OK; }
+gm_status gmi_vae_check_cond(const gm_vae *v, const gm_tensor *cond, int64_t n)
+{
+    return v->plan.conditional ? gmi_core_check_cond(&v->m, cond, n) : GM_OK;
+}
 
 /* Class indices to i32 in place: an i32 is not wider than a real, so reading runs ahead of writing. */
 gm_status gmi_vae_indices(gm_vae *v, gmi_prog *p, const gmi_real *x, int64_t n, int64_t first)

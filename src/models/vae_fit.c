@@ -11,7 +11,8 @@ gm_status gmi_vae_fits(const gm_vae *v, gm_dataset *d)
     if (a->dtype != b->dtype)
         return gmi_fail(c, GM_E_DTYPE, "the dataset holds %s, the model was made for %s", gm_dtype_name(b->dtype), gm_dtype_name(a->dtype));
     if (v->plan.conditional && (b->classes > a->classes || b->cond_dim != a->cond_dim || !b->classes != !a->classes))
-        return gmi_fail(c, GM_E_SHAPE, "the dataset has %i classes and cond_dim %i, the model %i and %i", b->classes, b->cond_dim, a->classes, a->cond_dim);
+        return gmi_fail(c, GM_E_SHAPE, "the dataset has %i classes and cond_dim %i, the model %i and %i",
+                        b->classes, b->cond_dim, a->classes, a->cond_dim);
     return GM_OK;
 }
 

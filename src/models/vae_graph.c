@@ -155,7 +155,8 @@ static gm_node extra_loss(const gm_vae *v, gm_graph *g, gm_node objective, gm_no
     gmi_callback_end(v->m.ctx, st);
     if (!e.id && !g->failed) return gmi_graph_fail(g, GM_E_CALLBACK, "extra_loss returned no node");
     if (gm_graph_rank(g, e) == 1) e = gm_op_mean(g, e, 1, 0);
-    if (gm_graph_rank(g, e) != 0 && !g->failed) return gmi_graph_fail(g, GM_E_SHAPE, "extra_loss returned a node of rank %d; give a number, or one a row", gm_graph_rank(g, e));
+    if (gm_graph_rank(g, e) != 0 && !g->failed)
+        return gmi_graph_fail(g, GM_E_SHAPE, "extra_loss returned a node of rank %d; give a number, or one a row", gm_graph_rank(g, e));
     return gm_op_add(g, objective, e);
 }
 

@@ -218,7 +218,8 @@ static gm_status sample(infer *f, const gm_sample_options *given)
     gm_sample_options_init(&o, sizeof o);
     if (given && gmi_options_merge(&o, sizeof o, given))
         return gmi_fail(c, GM_E_INVALID, "gm_sample_options.size is wrong, or a field beyond this version is set: call gm_sample_options_init");
-    if (!(o.truncation >= 0) || !gmi_f64_finite(o.truncation)) return gmi_fail(c, GM_E_RANGE, "truncation is %g; it scales z and must be 0 or positive", o.truncation);
+    if (!(o.truncation >= 0) || !gmi_f64_finite(o.truncation))
+        return gmi_fail(c, GM_E_RANGE, "truncation is %g; it scales z and must be 0 or positive", o.truncation);
     if (o.first < 0) return gmi_fail(c, GM_E_RANGE, "first is %i; it is the number of the first sample, 0 or positive", o.first);
     gm_status s = gmi_core_check_x(&f->v->m, f->out, "x", &n);
     if (!s) s = gmi_core_check_out(&f->v->m, f->out, "x", n);

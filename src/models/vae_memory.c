@@ -72,8 +72,11 @@ gm_status gmi_vae_budget(gm_vae *v, int64_t batch, int inference)
     if (!s && c->mem_now + n.most <= c->mem_limit) return GM_OK;
     if (s) gmi_forget(c);
     int64_t fits = largest(v, batch, inference);
-    if (s) return gmi_fail(c, GM_E_BUDGET, "a batch of %i does not fit into the limit of %u bytes; the largest batch that fits is %i", batch, c->mem_limit, fits);
-    return gmi_fail(c, GM_E_BUDGET, "a batch of %i needs %u bytes, the limit is %u; the largest batch that fits is %i", batch, (uint64_t)c->mem_now + n.most, c->mem_limit, fits);
+    if (s)
+        return gmi_fail(c, GM_E_BUDGET, "a batch of %i does not fit into the limit of %u bytes; the largest batch that fits is %i",
+                        batch, c->mem_limit, fits);
+    return gmi_fail(c, GM_E_BUDGET, "a batch of %i needs %u bytes, the limit is %u; the largest batch that fits is %i",
+                    batch, (uint64_t)c->mem_now + n.most, c->mem_limit, fits);
 }
 
 static gm_status reserve(gm_vae *v, int64_t batch)

@@ -61,8 +61,8 @@ static gm_status categorical_plan(gm_vae *v)
     }
     double k = x->hi - x->lo + 1;
     if (!(k >= 2 && k <= 65536) || k != gmi_num_floor(k) || x->lo != gmi_num_floor(x->lo))
-        return gmi_fail(v->m.ctx, GM_E_INVALID, "likelihood categorical: gm_spec.lo %g and hi %g must be the first and the last class, 2 to 65536 of them", x->lo,
-                        x->hi);
+        return gmi_fail(v->m.ctx, GM_E_INVALID, "likelihood categorical: gm_spec.lo %g and hi %g must be the first and the last class, 2 to 65536 of them",
+                        x->lo, x->hi);
     v->plan.categories = (int64_t)k;
     v->plan.per_element = v->plan.categories;
     v->plan.lo = 0;
@@ -86,7 +86,8 @@ gm_status gmi_vae_plan_make(gm_vae *v)
     switch (p->likelihood) {
     case GM_LIKELIHOOD_BERNOULLI:
         if (v->m.spec.scaling != GM_SCALE_UNIT && v->m.spec.scaling != GM_SCALE_NONE)
-            return gmi_fail(c, GM_E_INVALID, "likelihood bernoulli wants data in 0..1, gm_spec.scaling is %s: set it to unit", gm_scaling_name(v->m.spec.scaling));
+            return gmi_fail(c, GM_E_INVALID, "likelihood bernoulli wants data in 0..1, gm_spec.scaling is %s: set it to unit",
+                            gm_scaling_name(v->m.spec.scaling));
         p->lo = -1e-5; /* the last bits of scaling */
         p->hi = 1 + 1e-5;
         return GM_OK;
@@ -96,7 +97,8 @@ gm_status gmi_vae_plan_make(gm_vae *v)
         return s;
     case GM_LIKELIHOOD_CATEGORICAL: return categorical_plan(v);
     default:
-        return gmi_fail(c, GM_E_UNSUPPORTED, "likelihood %s: this version has bernoulli, gaussian and categorical", gm_likelihood_name(p->likelihood));
+        return gmi_fail(c, GM_E_UNSUPPORTED, "likelihood %s: this version has bernoulli, gaussian and categorical",
+                        gm_likelihood_name(p->likelihood));
     }
 }
 

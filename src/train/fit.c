@@ -301,8 +301,10 @@ static gm_status take_options(loop *l, const gm_fit_options *given)
     if (!(o->validation_fraction >= 0 && o->validation_fraction < 1))
         return gmi_fail(c, GM_E_RANGE, "validation_fraction is %g; 0 (none) to below 1", o->validation_fraction);
     if (!(o->time_limit_s >= 0)) return gmi_fail(c, GM_E_RANGE, "time_limit_s is %g; 0 is none", o->time_limit_s);
-    if (o->time_limit_s > 0 && !c->clock) return gmi_fail(c, GM_E_INVALID, "time_limit_s is %g; a time limit needs gm_context_options.clock", o->time_limit_s);
-    if (o->checkpoint_steps > 0 && !o->checkpoint_path) return gmi_fail(c, GM_E_INVALID, "checkpoint_steps is %i, but checkpoint_path is NULL", o->checkpoint_steps);
+    if (o->time_limit_s > 0 && !c->clock)
+        return gmi_fail(c, GM_E_INVALID, "time_limit_s is %g; a time limit needs gm_context_options.clock", o->time_limit_s);
+    if (o->checkpoint_steps > 0 && !o->checkpoint_path)
+        return gmi_fail(c, GM_E_INVALID, "checkpoint_steps is %i, but checkpoint_path is NULL", o->checkpoint_steps);
     if (o->batch > INT64_MAX / 4096 / (int64_t)sizeof(int64_t)) return gmi_fail(c, GM_E_RANGE, "batch is %i, which is too large", o->batch);
     return GM_OK;
 }

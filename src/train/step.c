@@ -97,7 +97,8 @@ static gm_status describe(gm_context *c, gmi_prog *p, const gm_graph *g, const g
     p->n_in = n;
     for (int32_t i = 0; !st && i < g->inputs.n; i++) st = describe_input(c, p, g, &g->inputs.p[i]);
     for (int32_t i = 0; !st && i < p->n_out; i++)
-        if (gmi_count_i64(gmi_node(g, out[i])->rank, gmi_node(g, out[i])->dims, &p->out[i].count)) st = gmi_fail(c, GM_E_SHAPE, "output %d is too large", i);
+        if (gmi_count_i64(gmi_node(g, out[i])->rank, gmi_node(g, out[i])->dims, &p->out[i].count))
+            st = gmi_fail(c, GM_E_SHAPE, "output %d is too large", i);
     return st;
 }
 

@@ -1,266 +1,358 @@
 /* SPDX-License-Identifier: MIT */
-/* conv_dw.c: the weight gradient of a convolution as a matrix product: rows (tap, input channel), columns output channels, terms the pixels
- * (n, oh, ow) of y.
+/* conv_dw.c: the weight gradient of a convolution as a matrix product over the pixels (n, oh, ow) of y.
  *
- * Work is cut into units: a range of input channels with all taps, times a range of output channels. A unit gathers panels of GMI_KC pixels of x
- * (one row of m elements a pixel) and packs the same pixels of y; its sums stay beside the caches' tiles in scratch and are then written
- * to w[co][c][kh][kw], where all taps of a channel are neighbours. Few units and long k: slabs become units too, their sums go
- * to `shared`, and a last phase adds them in order. */
+ * Work is cut into units: a range of input channels with all taps, times a range of output channels. x is never unfolded as a whole: a unit copies
+ * one panel of GMI_KC pixels at a time. Two ways, the cheaper one is taken. Wide: rows are output channels, columns (tap, channel), so that a
+ * pixel is one copy of nr channels; narrow, for few channels: rows are (tap, channel), columns output channels. The sums of a unit
+ * stay in scratch and are then written to w[co][c][kh][kw], where the taps of a channel are neighbours. Few units and long k: slabs become
+ * units too, their sums go to `shared`, and a last phase adds them in order.
+ * Not here: conv and conv_dx (conv.c), the loop nest (block.c). */
 #include "kernels/conv.h"
 #include "base/base.h"
 
-enum { PARTS_C, PARTS_CO, CUT_SLABS };
+enum { WIDE, PARTS_C, PARTS_CO, CUT_SLABS }; /* plan->priv */
 
-#define UNIT_ROWS 256
+#define UNIT_ROWS 256 /* bounds of a unit: its sums and its piece of B */
 #define UNIT_COLS 512
-#define ROWS_ALONE 6 /* this many channels of one tap make a good group of rows */
-#define GATHER_COST 0.25 /* cycles an element of x copied */
-#define PACK_COST 3.0
+#define COPY_ROW 6.0 /* cycles to copy one row of a group of rows, one row of a group of columns */
+#define COPY_COL 3.5
 
 typedef struct geometry {
     const gmi_conv_plan *p;
     int64_t cg, og, taps, k, slabs, nr;
+    int64_t images, lines, columns, step; /* pixels of y; elements of x from one column to the next */
+    int64_t sw;                           /* the stride, or 0 when y has one pixel: then the images are its columns */
+    int64_t rows, cols;                   /* the largest unit, columns rounded up */
 } geometry;
+
+static int64_t round_up(int64_t n, int64_t unit)
+{
+    return gmi_ceil_div(n, unit) * unit;
+}
 
 static geometry geometry_of(const gmi_conv_plan *p, const gmi_kernels *t)
 {
     geometry g;
+    int64_t wide = p->priv[WIDE], c, co, single = p->oh == 1 && p->ow == 1;
     g.p = p, g.cg = p->c / p->groups, g.og = p->co / p->groups, g.taps = p->kh * p->kw, g.k = p->n * p->oh * p->ow;
     g.slabs = gmi_block_slabs(g.k), g.nr = t->nr;
+    g.images = single ? 1 : p->n, g.lines = single ? 1 : p->oh, g.columns = single ? p->n : p->ow;
+    g.sw = single ? 0 : p->sw, g.step = single ? p->h * p->w * p->c : p->sw * p->c;
+    c = wide ? gmi_ceil_div(gmi_ceil_div(g.cg, g.nr), p->priv[PARTS_C]) * g.nr : gmi_ceil_div(g.cg, p->priv[PARTS_C]);
+    co = wide ? gmi_ceil_div(g.og, p->priv[PARTS_CO]) : gmi_ceil_div(gmi_ceil_div(g.og, g.nr), p->priv[PARTS_CO]) * g.nr;
+    g.rows = wide ? co : c * g.taps, g.cols = wide ? c * g.taps : co;
     return g;
 }
 
-/* Channels [c0, c1) of unit part i, and columns [j0, j1): whole groups of nr. */
-static void part_c(const geometry *g, int64_t i, int64_t *c0, int64_t *c1)
+/* Part i of n channels; in whole groups of nr where they are columns. */
+static void part(const geometry *g, int64_t n, int64_t parts, int32_t columns, int64_t i, int64_t *from, int64_t *to)
 {
-    *c0 = gmi_part(g->cg, g->p->priv[PARTS_C], i), *c1 = gmi_part(g->cg, g->p->priv[PARTS_C], i + 1);
-}
-static void part_co(const geometry *g, int64_t i, int64_t *j0, int64_t *j1)
-{
-    int64_t groups = gmi_ceil_div(g->og, g->nr);
-    *j0 = gmi_part(groups, g->p->priv[PARTS_CO], i) * g->nr, *j1 = GMI_MIN(g->og, gmi_part(groups, g->p->priv[PARTS_CO], i + 1) * g->nr);
+    int64_t unit = columns ? g->nr : 1, groups = gmi_ceil_div(n, unit);
+    *from = gmi_part(groups, parts, i) * unit, *to = GMI_MIN(n, gmi_part(groups, parts, i + 1) * unit);
 }
 
 /* ---- plan ---- */
-static double unit_cost(const geometry *g, int64_t parts_c, int64_t parts_co, int64_t cut)
+static double unit_cost(const geometry *g, const gmi_kernels *t, int64_t cut)
 {
-    double rows = (double)(gmi_ceil_div(g->cg, parts_c) * g->taps), groups = (double)gmi_ceil_div(gmi_ceil_div(g->og, g->nr), parts_co);
+    double rows = (double)g->rows, groups = (double)(g->cols / g->nr);
     double terms = g->slabs == 1 ? (double)g->k : (double)(gmi_ceil_div(g->slabs, cut) * GMI_SLAB_TERMS);
-    return terms * (rows * groups + rows * GATHER_COST + groups * PACK_COST);
+    return terms * (rows * groups + (double)gmi_ceil_div(g->rows, t->mr) * COPY_ROW + groups * COPY_COL);
 }
 
-static void choose(gmi_conv_plan *p, const geometry *g, int64_t tasks)
+/* Tries the cuts of one way; *best is the cost so far, negative at first. */
+static void choose(gmi_conv_plan *p, const gmi_kernels *t, int64_t tasks, int64_t wide, double *best)
 {
-    int64_t groups = gmi_ceil_div(g->og, g->nr), least_c = GMI_MIN(g->cg, gmi_ceil_div(g->cg * g->taps, UNIT_ROWS)), least_co = gmi_ceil_div(g->og, UNIT_COLS);
-    double best = -1;
-    for (int64_t cut = 1; cut <= GMI_MIN(g->slabs, tasks); cut++)
-        for (int64_t c = GMI_MAX(1, least_c); c <= GMI_MIN(g->cg, least_c + 2 * tasks); c++)
-            for (int64_t co = GMI_MAX(1, least_co); co <= GMI_MIN(groups, least_co + 2 * tasks); co++) {
-                double units = (double)c * (double)co * (double)cut * (double)p->groups;
-                double rounds = (double)(int64_t)((units + (double)tasks - 1) / (double)tasks), v = rounds * unit_cost(g, c, co, cut) + (cut > 1 ? 16384 : 0);
-                if (best >= 0 && v >= best * 0.999) continue;
-                best = v;
-                p->priv[PARTS_C] = c, p->priv[PARTS_CO] = co, p->priv[CUT_SLABS] = cut;
+    gmi_conv_plan q = *p;
+    geometry g;
+    int64_t most_c, most_co, first_c, first_co;
+    q.priv[WIDE] = wide, q.priv[PARTS_C] = q.priv[PARTS_CO] = 1;
+    g = geometry_of(&q, t);
+    most_c = wide ? gmi_ceil_div(g.cg, g.nr) : g.cg, most_co = wide ? g.og : gmi_ceil_div(g.og, g.nr);
+    first_c = GMI_MIN(most_c, gmi_ceil_div(wide ? g.cols : g.rows, wide ? UNIT_COLS : UNIT_ROWS));
+    first_co = GMI_MIN(most_co, gmi_ceil_div(g.og, wide ? UNIT_ROWS : UNIT_COLS));
+    for (int64_t cut = 1; cut <= GMI_MIN(g.slabs, tasks); cut++)
+        for (int64_t c = first_c; c <= GMI_MIN(most_c, first_c + 2 * tasks); c++)
+            for (int64_t co = first_co; co <= GMI_MIN(most_co, first_co + 2 * tasks); co++) {
+                double units = (double)c * (double)co * (double)cut * (double)p->groups, v;
+                q.priv[PARTS_C] = c, q.priv[PARTS_CO] = co, q.priv[CUT_SLABS] = cut;
+                g = geometry_of(&q, t);
+                v = (double)(int64_t)((units + (double)tasks - 1) / (double)tasks) * unit_cost(&g, t, cut) + (cut > 1 ? 16384 : 0);
+                if (*best >= 0 && v >= *best * 0.999) continue;
+                *best = v;
+                memcpy(p->priv, q.priv, sizeof p->priv);
                 p->tasks = (int32_t)(units < (double)tasks ? units : (double)tasks);
             }
 }
 
 int gmi_conv_dw_plan(gmi_conv_plan *p, const gmi_kernels *t, int32_t max_tasks)
 {
-    geometry g = geometry_of(p, t);
-    int64_t rows, cols, area = 0;
+    int64_t tasks = gmi_worth_tasks((double)p->n * (double)p->oh * (double)p->ow * (double)p->co * (double)p->kh * (double)p->kw * (double)p->c, max_tasks), area;
     uint64_t thread = 64, shared = 0;
-    p->priv[PARTS_C] = p->priv[PARTS_CO] = p->priv[CUT_SLABS] = 1, p->tasks = 1;
-    if (g.cg && g.og) choose(p, &g, gmi_worth_tasks((double)g.k * (double)g.og * (double)g.taps * (double)p->c, max_tasks));
-    rows = gmi_ceil_div(g.cg, p->priv[PARTS_C]) * g.taps, cols = gmi_ceil_div(gmi_ceil_div(g.og, g.nr), p->priv[PARTS_CO]) * g.nr;
+    double best = -1;
+    geometry g;
+    p->priv[WIDE] = 0, p->priv[PARTS_C] = p->priv[PARTS_CO] = p->priv[CUT_SLABS] = 1, p->tasks = 1;
+    if (p->c && p->co) choose(p, t, tasks, 1, &best), choose(p, t, tasks, 0, &best);
+    g = geometry_of(p, t);
     p->phases = p->priv[CUT_SLABS] > 1 ? 2 : 1;
-    if (gmi_add_bytes(&thread, gmi_block_a_size(t), sizeof(gmi_real)) || gmi_add_bytes(&thread, cols * GMI_KC, sizeof(gmi_real)) ||
-        gmi_mul_i64(rows, cols, &area) || gmi_add_bytes(&thread, area, sizeof(gmi_real)) ||
-        (g.slabs > 1 && gmi_add_bytes(&thread, area, sizeof(gmi_real))))
+    if (gmi_add_bytes(&thread, gmi_block_a_size(t), sizeof(gmi_real)) || gmi_add_bytes(&thread, g.cols * GMI_KC, sizeof(gmi_real)) ||
+        gmi_mul_i64(g.rows, g.cols, &area) || gmi_add_bytes(&thread, area, sizeof(gmi_real)) || (g.slabs > 1 && gmi_add_bytes(&thread, area, sizeof(gmi_real))))
         return -1;
-    if (p->phases == 2 && (gmi_mul_i64(g.cg * g.taps * g.og * p->groups, g.slabs, &area) || gmi_add_bytes(&shared, area, sizeof(gmi_real)))) return -1;
+    if (p->phases == 2 && (gmi_mul_i64(area, p->priv[PARTS_C] * p->priv[PARTS_CO] * p->groups, &area) || gmi_mul_i64(area, g.slabs, &area) ||
+                           gmi_add_bytes(&shared, area, sizeof(gmi_real))))
+        return -1;
     p->thread_bytes = thread, p->shared_bytes = shared;
     return 0;
 }
 
-/* ---- rows of A: x gathered for one unit ---- */
+/* ---- copies of x ---- */
 typedef struct unit {
     geometry g;
     const gmi_real *x, *y, *x_end; /* of the group; the end of all of x */
-    int64_t c0, cn;
+    int64_t c0, cn, cs;            /* channels, and the step from one tap to the next in rows or columns: cn, wide rounded up to nr */
+    int64_t j0, j1;                /* output channels */
     gmi_block blk;
     const gmi_real *ptr[GMI_MR_MAX];
     int64_t len[1];
 } unit;
 
-/* The elements of a group of rows: from element (ky, kx, c) of the unit on, `len` rows. They lie side by side in x when they are channels of one
- * tap, or taps of one ky that touch (all channels, no dilation); then [lo, hi) are the output columns where all of them are inside x. */
+/* `len` elements (tap, channel) of the unit from element `at` on. They lie side by side in x when they are channels of one tap, or taps of one
+ * ky that touch (all channels of x, no dilation); then [lo, hi) are the columns of y where all of them are inside x. */
 typedef struct span {
-    int64_t row, len, ky, kx, c, lo, hi;
+    int64_t at, len, ky, kx, c, lo, hi;
+    int32_t one; /* all of one tap */
 } span;
 
 static int32_t taps_touch(const unit *u)
 {
-    return u->g.p->dw == 1 && u->cn == u->g.p->c;
+    return u->g.p->dw == 1 && u->cs == u->g.p->c;
 }
 
-/* Output columns whose x of tap kx is inside. */
-static void limits(const gmi_conv_plan *p, int64_t kx, int64_t *lo, int64_t *hi)
+/* Columns whose x of tap kx is inside. */
+static void limits(const geometry *g, int64_t kx, int64_t *lo, int64_t *hi)
 {
-    int64_t first = p->pl - kx * p->dw, last = p->w - 1 + first; /* first <= ow * sw <= last */
-    *lo = first <= 0 ? 0 : GMI_MIN(p->ow, gmi_ceil_div(first, p->sw));
-    *hi = last < 0 ? 0 : GMI_MIN(p->ow, last / p->sw + 1);
+    int64_t first = g->p->pl - kx * g->p->dw, last = g->p->w - 1 + first; /* first <= column * sw <= last */
+    if (!g->sw) {
+        *lo = 0, *hi = first <= 0 && last >= 0 ? g->columns : 0;
+        return;
+    }
+    *lo = first <= 0 ? 0 : GMI_MIN(g->columns, gmi_ceil_div(first, g->sw));
+    *hi = last < 0 ? 0 : GMI_MIN(g->columns, last / g->sw + 1);
 }
 
-static span span_of(const unit *u, int64_t row, int64_t len)
+static span span_of(const unit *u, int64_t at, int64_t len)
 {
     const gmi_conv_plan *p = u->g.p;
-    int64_t tap = row / u->cn, last = (row + len - 1) / u->cn, lo, hi;
+    int64_t tap = at / u->cs, last = (at + len - 1) / u->cs, lo, hi;
     span s;
-    s.row = row, s.len = len, s.ky = tap / p->kw, s.kx = tap % p->kw, s.c = row % u->cn, s.lo = s.hi = 0;
+    s.at = at, s.len = len, s.ky = tap / p->kw, s.kx = tap % p->kw, s.c = at % u->cs, s.lo = s.hi = 0, s.one = tap == last;
     if (tap != last && !(taps_touch(u) && last / p->kw == s.ky)) return s;
-    limits(p, s.kx, &s.lo, &s.hi);
-    limits(p, last % p->kw, &lo, &hi);
+    limits(&u->g, s.kx, &s.lo, &s.hi);
+    limits(&u->g, last % p->kw, &lo, &hi);
     s.lo = GMI_MAX(s.lo, lo), s.hi = GMI_MAX(s.lo, GMI_MIN(s.hi, hi));
     return s;
 }
 
-/* Element by element, columns [w0, w1): at the borders, and where rows of a group are not side by side. */
-static void gather_border(const unit *u, const span *s, const gmi_real *image, int64_t oh, int64_t w0, int64_t w1, gmi_real *to)
+/* Element by element, columns [w0, w1): at the borders, and where the elements of a span are not side by side. */
+static void copy_border(const unit *u, const span *s, const gmi_real *image, int64_t line, int64_t w0, int64_t w1, gmi_real *to, int64_t to_step)
 {
     const gmi_conv_plan *p = u->g.p;
-    for (int64_t ow = w0; ow < w1; ow++)
-        for (int64_t i = s->row; i < s->row + s->len; i++) {
-            int64_t tap = i / u->cn, y = oh * p->sh - p->pt + tap / p->kw * p->dh, x = ow * p->sw - p->pl + tap % p->kw * p->dw;
-            *to++ = y < 0 || y >= p->h || x < 0 || x >= p->w ? 0 : image[(y * p->w + x) * p->c + i % u->cn];
+    for (int64_t column = w0; column < w1; column++, to += to_step) {
+        if (s->one) { /* the columns where it is inside are copied elsewhere */
+            memset(to, 0, (size_t)s->len * sizeof *to);
+            continue;
         }
+        for (int64_t i = 0; i < s->len; i++) {
+            int64_t tap = (s->at + i) / u->cs, y = line * p->sh - p->pt + tap / p->kw * p->dh, x = tap % p->kw * p->dw - p->pl;
+            int32_t inside = y >= 0 && y < p->h && x + column * u->g.sw >= 0 && x + column * u->g.sw < p->w;
+            to[i] = inside ? image[(y * p->w + x) * p->c + column * u->g.step + (s->at + i) % u->cs] : 0;
+        }
+    }
 }
 
-/* Columns [w0, w1) of one output row. Inside, a fixed 8 or 16 elements are copied: what is too much is written over by the next column. */
-static void gather(const unit *u, const span *s, const gmi_real *image, int64_t oh, int64_t w0, int64_t w1, gmi_real *to)
+/* Columns [w0, w1) of one line of y. Inside, `wide` elements are copied where x has them: what is more than len is written over or not used. */
+static void copy_line(const unit *u, const span *s, const gmi_real *image, int64_t line, int64_t w0, int64_t w1, gmi_real *to, int64_t to_step, int64_t wide)
 {
     const gmi_conv_plan *p = u->g.p;
-    int64_t y = oh * p->sh - p->pt + s->ky * p->dh, lo = GMI_MIN(w1, GMI_MAX(w0, s->lo)), hi = GMI_MAX(lo, GMI_MIN(w1, s->hi));
-    int64_t wide = s->len <= 8 ? 8 : 16;
+    int64_t y = line * p->sh - p->pt + s->ky * p->dh, lo = GMI_MIN(w1, GMI_MAX(w0, s->lo)), hi = GMI_MAX(lo, GMI_MIN(w1, s->hi));
     if (s->hi > s->lo && (y < 0 || y >= p->h)) {
-        memset(to, 0, (size_t)((w1 - w0) * s->len) * sizeof *to);
+        for (int64_t i = 0; i < w1 - w0; i++) memset(to + i * to_step, 0, (size_t)s->len * sizeof *to);
         return;
     }
-    gather_border(u, s, image, oh, w0, lo, to);
+    copy_border(u, s, image, line, w0, lo, to, to_step);
     if (hi > lo) {
-        const gmi_real *from = image + (y * p->w + lo * p->sw - p->pl + s->kx * p->dw) * p->c + s->c;
-        int64_t rest = u->x_end - (from + (hi - 1 - lo) * p->sw * p->c);
-        gmi_copy_rows(hi - lo, rest >= wide ? wide : s->len, from, p->sw * p->c, to + (lo - w0) * s->len, s->len);
+        const gmi_real *from = image + (y * p->w - p->pl + s->kx * p->dw) * p->c + lo * u->g.step + s->c;
+        int64_t rest = u->x_end - (from + (hi - 1 - lo) * u->g.step);
+        gmi_copy_rows(hi - lo, rest >= wide ? wide : s->len, from, u->g.step, to + (lo - w0) * to_step, to_step);
     }
-    gather_border(u, s, image, oh, hi, w1, to + (hi - w0) * s->len);
+    copy_border(u, s, image, line, hi, w1, to + (hi - w0) * to_step, to_step);
 }
 
+/* The panel [k0, k0 + klen) of `count` spans; span i goes to to[i], one row of to_step[i] elements a pixel. */
+static void copy_spans(const unit *u, int64_t k0, int64_t klen, const span *spans, int32_t count, gmi_real *const *to, const int64_t *to_step, int32_t over)
+{
+    const geometry *g = &u->g;
+    int64_t column = k0 % g->columns, line = k0 / g->columns % g->lines;
+    const gmi_real *image = u->x + k0 / (g->columns * g->lines) * g->p->h * g->p->w * g->p->c + u->c0;
+    for (int64_t k = 0; k < klen;) {
+        int64_t end = GMI_MIN(g->columns, column + klen - k);
+        for (int32_t i = 0; i < count; i++) {
+            int64_t wide = !over ? spans[i].len : spans[i].len <= 8 ? 8 : 16;
+            copy_line(u, &spans[i], image, line, column, end, to[i] + k * to_step[i], to_step[i], wide);
+        }
+        k += end - column, column = 0;
+        if (++line == g->lines) line = 0, image += g->p->h * g->p->w * g->p->c;
+    }
+}
+
+/* ---- narrow: A is x, B is y ---- */
 static void prepare_x(const gmi_block *blk, int64_t k0, int64_t klen, const int64_t *first, int32_t count)
 {
     const unit *u = blk->user;
-    const gmi_conv_plan *p = u->g.p;
     span spans[GMI_SLOTS_MAX];
-    int64_t ow = k0 % p->ow, oh = k0 / p->ow % p->oh;
-    const gmi_real *image = u->x + k0 / (p->ow * p->oh) * p->h * p->w * p->c + u->c0;
-    for (int32_t g = 0; g < count; g++) spans[g] = span_of(u, first[g], first[g + 1] - first[g]);
-    for (int64_t k = 0; k < klen;) {
-        int64_t w1 = GMI_MIN(p->ow, ow + klen - k);
-        for (int32_t g = 0; g < count; g++) gather(u, &spans[g], image, oh, ow, w1, gmi_block_slot(blk, g) + k * spans[g].len);
-        k += w1 - ow, ow = 0;
-        if (++oh == p->oh) oh = 0, image += p->h * p->w * p->c;
-    }
+    gmi_real *to[GMI_SLOTS_MAX];
+    int64_t step[GMI_SLOTS_MAX];
+    for (int32_t i = 0; i < count; i++) step[i] = first[i + 1] - first[i], spans[i] = span_of(u, first[i], step[i]), to[i] = gmi_block_slot(blk, i);
+    copy_spans(u, k0, klen, spans, count, to, step, 1);
 }
 
 static void pack_y(const gmi_block *blk, int64_t k0, int64_t klen, int64_t j0, int64_t j1, gmi_real *out)
 {
     const unit *u = blk->user;
-    gmi_pack_b(blk->t, u->y, u->g.p->co, 1, k0, klen, j0, j1, out);
+    gmi_pack_b(blk->t, u->y + u->j0, u->g.p->co, 1, k0, klen, j0, j1, out);
+}
+
+/* ---- wide: A is y, B is x ---- */
+static void prepare_y(const gmi_block *blk, int64_t k0, int64_t klen, const int64_t *first, int32_t count)
+{
+    const unit *u = blk->user;
+    int64_t co = u->g.p->co;
+    for (int64_t t = 0; t < klen; t += 8)
+        for (int32_t i = 0; i < count; i++) {
+            int64_t m = first[i + 1] - first[i];
+            gmi_copy_rows(GMI_MIN(8, klen - t), m, u->y + u->j0 + (k0 + t) * co + first[i], co, gmi_block_slot(blk, i) + t * m, m);
+        }
+}
+
+#define SPANS 8
+static void pack_x(const gmi_block *blk, int64_t k0, int64_t klen, int64_t j0, int64_t j1, gmi_real *out)
+{
+    const unit *u = blk->user;
+    span spans[SPANS];
+    gmi_real *to[SPANS];
+    int64_t nr = blk->t->nr, step[SPANS];
+    for (int64_t j = j0; j < j1;) {
+        int32_t count = 0;
+        for (; j < j1 && count < SPANS; j += nr, out += klen * nr, count++) {
+            spans[count] = span_of(u, j, GMI_MIN(nr, u->cn - j % u->cs)), to[count] = out, step[count] = nr;
+            if (spans[count].len < nr) memset(out, 0, (size_t)(klen * nr) * sizeof *out);
+        }
+        copy_spans(u, k0, klen, spans, count, to, step, 0);
+    }
 }
 
 /* ---- execution ---- */
 static void unit_init(unit *u, const geometry *g, const gmi_kernels *t, void *scratch)
 {
-    int64_t rows = gmi_ceil_div(g->cg, g->p->priv[PARTS_C]) * g->taps, cols = gmi_ceil_div(gmi_ceil_div(g->og, g->nr), g->p->priv[PARTS_CO]) * g->nr;
     memset(&u->blk, 0, sizeof u->blk);
     u->g = *g;
-    u->blk.t = t, u->blk.k = g->k, u->blk.n = g->og, u->blk.prepare = prepare_x, u->blk.rows = gmi_block_prepared, u->blk.pack = pack_y, u->blk.user = u;
-    u->blk.mode = GMI_B_LOCAL, u->blk.ptr = u->ptr, u->blk.len = u->len;
+    u->blk.t = t, u->blk.k = g->k, u->blk.user = u, u->blk.mode = GMI_B_LOCAL, u->blk.ptr = u->ptr, u->blk.len = u->len;
+    u->blk.prepare = g->p->priv[WIDE] ? prepare_y : prepare_x, u->blk.pack = g->p->priv[WIDE] ? pack_x : pack_y, u->blk.rows = gmi_block_prepared;
     u->blk.a_pack = gmi_align64(scratch);
-    u->blk.b_pack = u->blk.a_pack + gmi_block_a_size(t);
-    u->blk.slab = u->blk.b_pack + cols * GMI_KC + rows * cols; /* the sums themselves lie before it */
+    u->blk.b_pack = gmi_align64(u->blk.a_pack + gmi_block_a_size(t));
+    u->blk.slab = (gmi_real *)gmi_align64(u->blk.b_pack + g->cols * GMI_KC) + g->rows * g->cols; /* the sums themselves lie before it */
 }
 
-/* w[co][c][tap] of channels [c0, c0 + cn) and columns [j0, j1) from the sums: rows (tap, c) of ld elements. */
-static void scatter(const geometry *g, gmi_real *w, const gmi_real *sums, int64_t ld, int64_t c0, int64_t cn, int64_t j0, int64_t j1)
-{
-    for (int64_t j = j0; j < j1; j++)
-        for (int64_t c = 0; c < cn; c++) {
-            gmi_real *to = w + (j * g->cg + c0 + c) * g->taps;
-            const gmi_real *from = sums + c * ld + (j - j0);
-            for (int64_t tap = 0; tap < g->taps; tap++) to[tap] = from[tap * cn * ld];
-        }
-}
+#define ROWS_ALONE 6 /* this many channels of one tap make a good group of rows */
 
-/* Where slab s of group `group`, rows from channel c0 on, column j0 lies in shared: a matrix of all rows and columns a slab. */
-static gmi_real *partial(const geometry *g, const gmi_conv_io *io, int64_t s, int64_t group, int64_t c0, int64_t j0)
-{
-    return (gmi_real *)gmi_align64(io->shared) + ((s * g->p->groups + group) * g->cg * g->taps + c0 * g->taps) * g->og + j0;
-}
-
-static void compute_unit(unit *u, const gmi_conv_io *io, int64_t group, int64_t ic, int64_t ico, int64_t is)
+/* Makes u the unit (group, ic, ico); returns its rows and columns. */
+static void unit_at(unit *u, const gmi_conv_io *io, int64_t group, int64_t ic, int64_t ico, int64_t *rows, int64_t *cols)
 {
     const geometry *g = &u->g;
-    int64_t c1, j0, j1, cut = g->p->priv[CUT_SLABS], rows;
-    gmi_block_out out;
-    part_c(g, ic, &u->c0, &c1), part_co(g, ico, &j0, &j1);
-    u->cn = c1 - u->c0, rows = u->cn * g->taps;
-    u->blk.row_unit = taps_touch(u) && u->cn < ROWS_ALONE ? g->p->kw * u->cn : u->cn < ROWS_ALONE ? 0 : u->cn;
-    u->x_end = io->a + g->p->n * g->p->h * g->p->w * g->p->c;
-    u->x = io->a + group * g->cg, u->y = io->b + group * g->og;
-    out.rows = NULL;
-    if (cut == 1) {
-        int64_t cols = gmi_ceil_div(gmi_ceil_div(g->og, g->nr), g->p->priv[PARTS_CO]) * g->nr;
-        out.c = u->blk.b_pack + cols * GMI_KC, out.ld = j1 - j0;
-        gmi_block_full(&u->blk, 0, rows, j0, j1, 1, &out);
-        scatter(g, io->c + group * g->og * g->cg * g->taps, out.c, out.ld, u->c0, u->cn, j0, j1);
-        return;
-    }
-    out.ld = g->og;
-    for (int64_t s = gmi_part(g->slabs, cut, is); s < gmi_part(g->slabs, cut, is + 1); s++) {
-        out.c = partial(g, io, s, group, u->c0, j0);
-        gmi_block_slab(&u->blk, 0, rows, j0, j1, s, 1, &out);
+    const gmi_conv_plan *p = g->p;
+    int32_t wide = p->priv[WIDE] != 0;
+    int64_t c1;
+    part(g, g->cg, p->priv[PARTS_C], wide, ic, &u->c0, &c1);
+    part(g, g->og, p->priv[PARTS_CO], !wide, ico, &u->j0, &u->j1);
+    u->cn = c1 - u->c0, u->cs = wide ? round_up(u->cn, g->nr) : u->cn;
+    u->x = io->a + group * g->cg, u->y = io->b + group * g->og, u->x_end = io->a + p->n * p->h * p->w * p->c;
+    *rows = wide ? u->j1 - u->j0 : u->cn * g->taps, *cols = wide ? u->cs * g->taps : u->j1 - u->j0;
+    u->blk.n = *cols;
+    u->blk.row_unit = wide ? 0 : u->cn >= ROWS_ALONE ? u->cn : taps_touch(u) ? p->kw * u->cn : 0;
+}
+
+/* w[co][c][tap] for output channels [j0 + a, j0 + b) of the unit, from its sums. */
+static void write_weights(const unit *u, gmi_real *w, const gmi_real *sums, int64_t ld, int64_t a, int64_t b)
+{
+    const geometry *g = &u->g;
+    for (int64_t j = a; j < b; j++) {
+        gmi_real *to = w + ((u->j0 + j) * g->cg + u->c0) * g->taps;
+        if (g->p->priv[WIDE]) {
+            u->blk.t->transpose(g->taps, u->cn, sums + j * ld, u->cs, to, g->taps);
+            continue;
+        }
+        for (int64_t c = 0; c < u->cn; c++)
+            for (int64_t tap = 0; tap < g->taps; tap++) to[c * g->taps + tap] = sums[(tap * u->cn + c) * ld + j];
     }
 }
 
-/* The last phase when slabs were cut: adds them in order and writes w. */
-static void add_slabs(const geometry *g, const gmi_conv_io *io, int32_t task)
+/* The sums of slab s of unit number i in shared. */
+static gmi_real *partial(const geometry *g, const gmi_conv_io *io, int64_t units, int64_t s, int64_t i)
 {
-    int64_t all = g->cg * g->p->groups;
+    return (gmi_real *)gmi_align64(io->shared) + (s * units + i) * g->rows * g->cols;
+}
+
+static void compute(unit *u, const gmi_conv_io *io, int32_t task)
+{
+    const geometry *g = &u->g;
+    const int64_t *cut = g->p->priv;
+    int64_t units = g->p->groups * cut[PARTS_C] * cut[PARTS_CO], all = units * cut[CUT_SLABS], rows, cols;
+    gmi_block_out out;
+    out.rows = NULL;
     for (int64_t i = gmi_part(all, g->p->tasks, task); i < gmi_part(all, g->p->tasks, task + 1); i++) {
-        /* the rows of a channel are not together when a unit has several channels: row (tap, c) is at c0 * taps + tap * cn + c - c0 */
-        int64_t group = i / g->cg, c = i % g->cg, part = 0, c0, c1;
-        for (part_c(g, 0, &c0, &c1); c >= c1;) part++, part_c(g, part, &c0, &c1);
-        for (int64_t tap = 0; tap < g->taps; tap++) {
-            gmi_block_out out;
-            int64_t row = (tap * (c1 - c0) + c - c0) * g->og;
-            out.c = partial(g, io, 0, group, c0, 0) + row, out.ld = g->og, out.rows = NULL;
-            for (int64_t s = 1; s < g->slabs; s++) gmi_block_add(1, g->og, &out, partial(g, io, s, group, c0, 0) + row, g->og);
-            for (int64_t j = 0; j < g->og; j++) io->c[((group * g->og + j) * g->cg + c) * g->taps + tap] = out.c[j];
+        int64_t number = i / cut[CUT_SLABS], is = i % cut[CUT_SLABS], group = number / (cut[PARTS_C] * cut[PARTS_CO]);
+        unit_at(u, io, group, number / cut[PARTS_CO] % cut[PARTS_C], number % cut[PARTS_CO], &rows, &cols);
+        out.ld = cols;
+        if (cut[CUT_SLABS] == 1) {
+            out.c = u->blk.slab - g->rows * g->cols;
+            gmi_block_full(&u->blk, 0, rows, 0, cols, 1, &out);
+            write_weights(u, io->c + group * g->og * g->cg * g->taps, out.c, cols, 0, u->j1 - u->j0);
+            continue;
         }
+        for (int64_t s = gmi_part(g->slabs, cut[CUT_SLABS], is); s < gmi_part(g->slabs, cut[CUT_SLABS], is + 1); s++) {
+            out.c = partial(g, io, units, s, number);
+            gmi_block_slab(&u->blk, 0, rows, 0, cols, s, 1, &out);
+        }
+    }
+}
+
+/* The last phase when slabs were cut: adds them in order and writes w; a task has some output channels of every unit. */
+static void add_slabs(unit *u, const gmi_conv_io *io, int32_t task)
+{
+    const geometry *g = &u->g;
+    const int64_t *cut = g->p->priv;
+    int64_t units = g->p->groups * cut[PARTS_C] * cut[PARTS_CO], rows, cols;
+    gmi_block_out out;
+    out.rows = NULL;
+    for (int64_t i = 0; i < units; i++) {
+        int64_t group = i / (cut[PARTS_C] * cut[PARTS_CO]), a, b, skip;
+        unit_at(u, io, group, i / cut[PARTS_CO] % cut[PARTS_C], i % cut[PARTS_CO], &rows, &cols);
+        a = gmi_part(u->j1 - u->j0, g->p->tasks, task), b = gmi_part(u->j1 - u->j0, g->p->tasks, task + 1);
+        skip = cut[WIDE] ? a * cols : a;
+        out.c = partial(g, io, units, 0, i) + skip, out.ld = cols;
+        for (int64_t s = 1; s < g->slabs && b > a; s++)
+            gmi_block_add(cut[WIDE] ? b - a : rows, cut[WIDE] ? cols : b - a, &out, partial(g, io, units, s, i) + skip, cols);
+        write_weights(u, io->c + group * g->og * g->cg * g->taps, out.c - skip, cols, a, b);
     }
 }
 
 void gmi_conv_dw_run(const gmi_conv_plan *p, const gmi_kernels *t, const gmi_conv_io *io, int32_t phase, int32_t task, void *scratch)
 {
     geometry g = geometry_of(p, t);
-    int64_t cut = p->priv[CUT_SLABS], cos = p->priv[PARTS_CO], cs = p->priv[PARTS_C], units = p->groups * cs * cos * cut;
     unit u;
-    if (phase == 1) {
-        add_slabs(&g, io, task);
-        return;
-    }
     if (!g.cg || !g.og) return;
     unit_init(&u, &g, t, scratch);
-    for (int64_t i = gmi_part(units, p->tasks, task); i < gmi_part(units, p->tasks, task + 1); i++)
-        compute_unit(&u, io, i / (cs * cos * cut), i / (cos * cut) % cs, i / cut % cos, i % cut);
+    if (phase == 1)
+        add_slabs(&u, io, task);
+    else
+        compute(&u, io, task);
 }

@@ -138,14 +138,21 @@ static const gmi_real *piece(const gmi_block *blk, int64_t k0, int64_t klen, int
     return blk->b_pack;
 }
 
-int32_t gmi_block_slots(const gmi_kernels *t)
+#define CHUNK_BYTES (128 * 1024) /* of packed B, in the second-level cache beside prepared rows */
+
+int32_t gmi_block_slots(const gmi_kernels *t, int64_t rows)
 {
-    return (GMI_SLOT_ROWS + t->mr - 1) / t->mr;
+    return (int32_t)gmi_ceil_div(rows <= GMI_WHOLE_ROWS ? GMI_MAX(rows, 1) : GMI_SLOT_ROWS, t->mr);
 }
 
-int64_t gmi_block_a_size(const gmi_kernels *t)
+int64_t gmi_block_a_size(const gmi_kernels *t, int32_t slots)
 {
-    return (int64_t)gmi_block_slots(t) * (t->mr * GMI_KC + 16);
+    return (int64_t)slots * (t->mr * GMI_KC + 16);
+}
+
+int64_t gmi_block_chunk_size(const gmi_kernels *t)
+{
+    return GMI_MAX(CHUNK_BYTES / (int64_t)sizeof(gmi_real), (int64_t)t->nr * GMI_KC);
 }
 
 gmi_real *gmi_block_slot(const gmi_block *blk, int32_t slot)
@@ -161,9 +168,9 @@ void gmi_block_prepared(const gmi_block *blk, int64_t k0, int64_t klen, int64_t 
     ta->segments = 1, ta->a = blk->ptr, ta->len = blk->len, ta->a_cs = m;
 }
 
-/* One panel of a block: B's columns from `direct` on are at b, those before are read in place. */
+/* One panel of a block: B's columns before `direct` are read in place, those from `from` on are at b. */
 typedef struct strip {
-    int64_t k0, klen, j0, j1, direct;
+    int64_t k0, klen, j0, j1, direct, from;
     const gmi_real *b;
     const gmi_block_out *out;
 } strip;
@@ -177,7 +184,7 @@ static void row_group(const gmi_block *blk, const strip *s, gmi_tile_args *ta, i
         int32_t in_place = ja < s->direct;
         int64_t end = in_place ? GMI_MIN(jb, s->direct) : jb;
         ta->n = (int32_t)(end - ja);
-        ta->b = in_place ? blk->b + s->k0 * blk->b_rs + ja : s->b + (ja - s->direct) * s->klen;
+        ta->b = in_place ? blk->b + s->k0 * blk->b_rs + ja : s->b + (ja - s->from) * s->klen;
         ta->b_rs = in_place ? blk->b_rs : nr;
         ta->b_ps = in_place ? nr : nr * s->klen;
         ta->c = s->out->rows ? NULL : s->out->c + i * s->out->ld + (ja - s->j0);
@@ -207,31 +214,38 @@ static int64_t group_start(const gmi_block *blk, int64_t rows, int64_t groups, i
     return u * unit + gmi_part(left, GMI_MAX(1, gmi_ceil_div(left, blk->t->mr)), g % per);
 }
 
-#define CHUNK_BYTES (128 * 1024) /* of packed B that a batch of prepared rows goes over before the next */
+/* Groups [g, g + count) of the rows over columns [ja, jb). */
+static void row_groups(const gmi_block *blk, const strip *s, gmi_tile_args *ta, const int64_t *first, int32_t count, int64_t i0, int64_t ja, int64_t jb)
+{
+    for (int32_t x = 0; x < count; x++) {
+        ta->m = (int32_t)(first[x + 1] - first[x]);
+        blk->rows(blk, s->k0, s->klen, first[x], ta->m, x, ta);
+        row_group(blk, s, ta, first[x] - i0, ja, jb);
+    }
+}
 
 static void panel(const gmi_block *blk, int64_t i0, int64_t i1, int64_t j0, int64_t j1, int64_t k0, int64_t klen, int32_t accumulate, int32_t fill,
                   const gmi_block_out *out)
 {
-    int64_t rows = i1 - i0, groups = count_groups(blk, rows), first[GMI_SLOTS_MAX + 1], nr = blk->t->nr;
-    int64_t step = blk->prepare ? GMI_MAX(1, CHUNK_BYTES / ((klen + 1) * nr * (int64_t)sizeof(gmi_real))) * nr : j1 - j0;
-    int32_t slots = blk->prepare ? gmi_block_slots(blk->t) : 1;
+    int64_t rows = i1 - i0, groups = count_groups(blk, rows), first[GMI_SLOTS_MAX + 1];
+    int64_t nr = blk->t->nr, step = blk->prepare ? gmi_block_chunk_size(blk->t) / (GMI_MAX(klen, 1) * nr) * nr : j1 - j0;
+    int32_t slots = blk->prepare ? blk->slots : 1, whole = blk->prepare && blk->mode == GMI_B_LOCAL && groups <= slots;
     gmi_tile_args ta;
     strip s;
     s.k0 = k0, s.klen = klen, s.j0 = j0, s.j1 = j1, s.out = out;
-    s.b = piece(blk, k0, klen, j0, j1, fill, &s.direct);
     memset(&ta, 0, sizeof ta);
     ta.accumulate = accumulate;
     ta.ldc = out->ld;
+    if (!whole) s.b = piece(blk, k0, klen, j0, j1, fill, &s.direct), s.from = s.direct;
     for (int64_t g = 0; g < groups; g += slots) {
         int32_t count = (int32_t)GMI_MIN(slots, groups - g);
         for (int32_t x = 0; x <= count; x++) first[x] = i0 + group_start(blk, rows, groups, g + x);
         if (blk->prepare) blk->prepare(blk, k0, klen, first, count);
-        for (int64_t j = j0; j < j1; j += step)
-            for (int32_t x = 0; x < count; x++) {
-                ta.m = (int32_t)(first[x + 1] - first[x]);
-                blk->rows(blk, k0, klen, first[x], ta.m, x, &ta);
-                row_group(blk, &s, &ta, first[x] - i0, j, GMI_MIN(j1, j + step));
-            }
+        for (int64_t j = j0; j < j1; j += step) {
+            int64_t end = GMI_MIN(j1, j + step);
+            if (whole) s.b = piece(blk, k0, klen, j, end, fill, &s.direct), s.from = s.direct;
+            row_groups(blk, &s, &ta, first, count, i0, j, end);
+        }
     }
 }
 

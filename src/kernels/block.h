@@ -41,7 +41,10 @@ struct gmi_block {
     gmi_real *packed;
     const gmi_real *b;
     int64_t b_rs;
-    gmi_real *a_pack, *b_pack, *slab; /* gmi_block_a_size; GMI_KC * columns of a block; rows * columns of a block if there are slabs */
+    /* a_pack: gmi_block_a_size. b_pack: GMI_KC * columns of a block; only of a chunk if all rows of a block have slots. slab: rows * columns of a
+     * block if there are slabs. */
+    gmi_real *a_pack, *b_pack, *slab;
+    int32_t slots;
     const gmi_real **ptr;             /* GMI_SEGMENTS_MAX * GMI_MR_MAX */
     int64_t *len;                     /* GMI_SEGMENTS_MAX */
 };
@@ -53,11 +56,13 @@ typedef struct gmi_block_out {
     gmi_real *const *rows;
 } gmi_block_out;
 
-#define GMI_SLOT_ROWS 48 /* rows prepared together: three cache lines of floats */
-#define GMI_SLOTS_MAX 12
-int32_t gmi_block_slots(const gmi_kernels *t);
-int64_t gmi_block_a_size(const gmi_kernels *t); /* elements of a_pack */
-gmi_real *gmi_block_slot(const gmi_block *blk, int32_t slot); /* GMI_KC rows of mr elements, and room to write 16 more */
+#define GMI_SLOT_ROWS 48   /* rows prepared together at least: three cache lines of floats */
+#define GMI_WHOLE_ROWS 128 /* so many rows can all stay prepared while B passes by in chunks, each packed just before its use */
+#define GMI_SLOTS_MAX 32
+int32_t gmi_block_slots(const gmi_kernels *t, int64_t rows);
+int64_t gmi_block_a_size(const gmi_kernels *t, int32_t slots); /* elements of a_pack */
+int64_t gmi_block_chunk_size(const gmi_kernels *t);            /* most elements of a chunk of B */
+gmi_real *gmi_block_slot(const gmi_block *blk, int32_t slot);  /* GMI_KC rows of mr elements, and room to write 16 more */
 /* A gmi_block_rows_fn for prepared rows: one row of m elements a term. */
 void gmi_block_prepared(const gmi_block *blk, int64_t k0, int64_t klen, int64_t i, int32_t m, int32_t slot, gmi_tile_args *ta);
 /* Number of slabs of a sum of k terms (1 when k <= GMI_SLAB_TERMS). */

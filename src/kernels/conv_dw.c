@@ -12,7 +12,9 @@
 
 enum { WIDE, PARTS_C, PARTS_CO, CUT_SLABS }; /* plan->priv */
 
-#define UNIT_ROWS 256 /* bounds of a unit: its sums and its piece of B */
+/* Bounds of a unit: rows and columns when they are (tap, channel) of x, and output channels. Wide, all rows stay prepared. */
+#define UNIT_X 512
+#define UNIT_ROWS GMI_WHOLE_ROWS
 #define UNIT_COLS 512
 #define COPY_ROW 6.0 /* cycles to copy one row of a group of rows, one row of a group of columns */
 #define COPY_COL 3.5
@@ -51,6 +53,16 @@ static void part(const geometry *g, int64_t n, int64_t parts, int32_t columns, i
     *from = gmi_part(groups, parts, i) * unit, *to = GMI_MIN(n, gmi_part(groups, parts, i + 1) * unit);
 }
 
+/* Narrow units have more and smaller groups of rows than their number says, so they never count on slots for all. */
+static int32_t slots_of(const geometry *g, const gmi_kernels *t)
+{
+    return gmi_block_slots(t, g->p->priv[WIDE] ? g->rows : INT64_MAX);
+}
+static int64_t b_pack_size(const geometry *g, const gmi_kernels *t)
+{
+    return g->p->priv[WIDE] && g->rows <= GMI_WHOLE_ROWS ? gmi_block_chunk_size(t) : g->cols * GMI_KC;
+}
+
 /* ---- plan ---- */
 static double unit_cost(const geometry *g, const gmi_kernels *t, int64_t cut)
 {
@@ -68,7 +80,7 @@ static void choose(gmi_conv_plan *p, const gmi_kernels *t, int64_t tasks, int64_
     q.priv[WIDE] = wide, q.priv[PARTS_C] = q.priv[PARTS_CO] = 1;
     g = geometry_of(&q, t);
     most_c = wide ? gmi_ceil_div(g.cg, g.nr) : g.cg, most_co = wide ? g.og : gmi_ceil_div(g.og, g.nr);
-    first_c = GMI_MIN(most_c, gmi_ceil_div(wide ? g.cols : g.rows, wide ? UNIT_COLS : UNIT_ROWS));
+    first_c = GMI_MIN(most_c, gmi_ceil_div(wide ? g.cols : g.rows, wide ? UNIT_X : UNIT_X / 2));
     first_co = GMI_MIN(most_co, gmi_ceil_div(g.og, wide ? UNIT_ROWS : UNIT_COLS));
     for (int64_t cut = 1; cut <= GMI_MIN(g.slabs, tasks); cut++)
         for (int64_t c = first_c; c <= GMI_MIN(most_c, first_c + 2 * tasks); c++)
@@ -94,7 +106,7 @@ int gmi_conv_dw_plan(gmi_conv_plan *p, const gmi_kernels *t, int32_t max_tasks)
     if (p->c && p->co) choose(p, t, tasks, 1, &best), choose(p, t, tasks, 0, &best);
     g = geometry_of(p, t);
     p->phases = p->priv[CUT_SLABS] > 1 ? 2 : 1;
-    if (gmi_add_bytes(&thread, gmi_block_a_size(t), sizeof(gmi_real)) || gmi_add_bytes(&thread, g.cols * GMI_KC, sizeof(gmi_real)) ||
+    if (gmi_add_bytes(&thread, gmi_block_a_size(t, slots_of(&g, t)), sizeof(gmi_real)) || gmi_add_bytes(&thread, b_pack_size(&g, t), sizeof(gmi_real)) ||
         gmi_mul_i64(g.rows, g.cols, &area) || gmi_add_bytes(&thread, area, sizeof(gmi_real)) || (g.slabs > 1 && gmi_add_bytes(&thread, area, sizeof(gmi_real))))
         return -1;
     if (p->phases == 2 && (gmi_mul_i64(area, p->priv[PARTS_C] * p->priv[PARTS_CO] * p->groups, &area) || gmi_mul_i64(area, g.slabs, &area) ||
@@ -257,9 +269,10 @@ static void unit_init(unit *u, const geometry *g, const gmi_kernels *t, void *sc
     u->g = *g;
     u->blk.t = t, u->blk.k = g->k, u->blk.user = u, u->blk.mode = GMI_B_LOCAL, u->blk.ptr = u->ptr, u->blk.len = u->len;
     u->blk.prepare = g->p->priv[WIDE] ? prepare_y : prepare_x, u->blk.pack = g->p->priv[WIDE] ? pack_x : pack_y, u->blk.rows = gmi_block_prepared;
+    u->blk.slots = slots_of(g, t);
     u->blk.a_pack = gmi_align64(scratch);
-    u->blk.b_pack = gmi_align64(u->blk.a_pack + gmi_block_a_size(t));
-    u->blk.slab = (gmi_real *)gmi_align64(u->blk.b_pack + g->cols * GMI_KC) + g->rows * g->cols; /* the sums themselves lie before it */
+    u->blk.b_pack = gmi_align64(u->blk.a_pack + gmi_block_a_size(t, u->blk.slots));
+    u->blk.slab = (gmi_real *)gmi_align64(u->blk.b_pack + b_pack_size(g, t)) + g->rows * g->cols; /* the sums themselves lie before it */
 }
 
 #define ROWS_ALONE 6 /* this many channels of one tap make a good group of rows */

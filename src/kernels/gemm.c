@@ -60,13 +60,22 @@ static void choose_blocks(gmi_gemm_plan *p, const problem *q, const gmi_kernels 
     p->priv[BLOCK_ROWS] = GMI_MAX(1, p->priv[MODE] == GMI_B_LOCAL ? rows : gmi_ceil_div(rows, GMI_MAX(1, gmi_ceil_div(rows, BLOCK_M))));
 }
 
+/* Elements of a task's own packed B: a group of columns, a block, or a chunk when the prepared rows of A stay. */
+static int64_t b_pack_size(const gmi_gemm_plan *p, const problem *q, const gmi_kernels *t)
+{
+    int64_t klen = GMI_MIN(q->k, GMI_KC), width = p->priv[BLOCK_COLS];
+    if (p->priv[MODE] == GMI_B_DIRECT) return t->nr * klen;
+    if (p->priv[MODE] != GMI_B_LOCAL) return 0;
+    if (p->a_cs == 1 || p->priv[BLOCK_ROWS] > GMI_WHOLE_ROWS) return width * klen;
+    return GMI_MIN(width * klen, gmi_block_chunk_size(t));
+}
+
 static int sizes(gmi_gemm_plan *p, const problem *q, const gmi_kernels *t)
 {
     int64_t width = p->priv[BLOCK_COLS], rows = p->priv[BLOCK_ROWS], mode = p->priv[MODE], area;
     uint64_t thread = 64, shared = 0;
-    if (p->a_cs != 1 && gmi_add_bytes(&thread, gmi_block_a_size(t), sizeof(gmi_real))) return -1;
-    if (mode == GMI_B_LOCAL || mode == GMI_B_DIRECT)
-        if (gmi_add_bytes(&thread, (mode == GMI_B_LOCAL ? width : t->nr) * GMI_MIN(q->k, GMI_KC), sizeof(gmi_real))) return -1;
+    if (p->a_cs != 1 && gmi_add_bytes(&thread, gmi_block_a_size(t, gmi_block_slots(t, rows)), sizeof(gmi_real))) return -1;
+    if (gmi_add_bytes(&thread, b_pack_size(p, q, t), sizeof(gmi_real))) return -1;
     if (q->k > GMI_SLAB_TERMS && gmi_add_bytes(&thread, rows * width, sizeof(gmi_real))) return -1;
     if (mode == GMI_B_READY || mode == GMI_B_FILL)
         if (gmi_mul_i64(gmi_ceil_div(q->n, t->nr) * t->nr, q->k, &area) || gmi_add_bytes(&shared, area, sizeof(gmi_real))) return -1;
@@ -147,16 +156,17 @@ static void pack_of_b(const gmi_block *blk, int64_t k0, int64_t klen, int64_t j0
 
 static void run_init(run *r, const gmi_gemm_plan *p, const gmi_kernels *t, const gmi_gemm_io *io, int32_t task, void *scratch)
 {
-    int64_t mode = p->priv[MODE], width = p->priv[BLOCK_COLS];
+    int64_t mode = p->priv[MODE];
     gmi_real *s = gmi_align64(scratch), *shared = p->shared_bytes ? gmi_align64(io->shared) : NULL;
     memset(&r->blk, 0, sizeof r->blk);
     r->p = p, r->io = io, r->q = fold(p), r->a = io->a, r->b = io->b, r->c = io->c, r->task = task;
     r->blk.t = t, r->blk.k = r->q.k, r->blk.n = r->q.n, r->blk.pack = pack_of_b, r->blk.user = r;
     r->blk.mode = (gmi_block_mode)mode, r->blk.packed = shared, r->blk.b = io->b, r->blk.b_rs = p->b_rs, r->blk.ptr = r->ptr, r->blk.len = r->len;
     r->blk.prepare = p->a_cs == 1 ? NULL : prepare_rows, r->blk.rows = p->a_cs == 1 ? rows_in_place : gmi_block_prepared;
+    r->blk.slots = gmi_block_slots(t, p->priv[BLOCK_ROWS]);
     r->blk.a_pack = s;
-    r->blk.b_pack = s + (p->a_cs == 1 ? 0 : gmi_block_a_size(t));
-    r->blk.slab = r->blk.b_pack + (mode == GMI_B_LOCAL ? width : mode == GMI_B_DIRECT ? t->nr : 0) * GMI_MIN(r->q.k, GMI_KC);
+    r->blk.b_pack = s + (p->a_cs == 1 ? 0 : gmi_block_a_size(t, r->blk.slots));
+    r->blk.slab = r->blk.b_pack + b_pack_size(p, &r->q, t);
     r->partial = shared + (mode == GMI_B_READY || mode == GMI_B_FILL ? gmi_ceil_div(r->q.n, t->nr) * t->nr * r->q.k : 0);
 }
 

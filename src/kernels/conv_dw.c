@@ -193,7 +193,9 @@ static void copy_line(const unit *u, const span *s, const gmi_real *image, int64
     copy_border(u, s, image, line, w0, lo, to, to_step);
     if (hi > lo) {
         const gmi_real *from = image + (y * p->w - p->pl + s->kx * p->dw) * p->c + lo * u->g.step + s->c;
-        int64_t rest = u->x_end - (from + (hi - 1 - lo) * u->g.step);
+        int64_t rest = u->x_end - (from + (hi - 1 - lo) * u->g.step), next = p->sh * p->w * p->c;
+        /* the same columns of the next line: a cache line each, too far apart for the hardware to foresee */
+        for (int64_t i = 0; i < hi - lo && s->c % 16 == 0 && rest > next; i++) GMI_PREFETCH(from + next + i * u->g.step);
         gmi_copy_rows(hi - lo, rest >= wide ? wide : s->len, from, u->g.step, to + (lo - w0) * to_step, to_step);
     }
     copy_border(u, s, image, line, hi, w1, to + (hi - w0) * to_step, to_step);

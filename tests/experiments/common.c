@@ -3,6 +3,7 @@
 #include "common.h"
 #include "base/base.h"
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <time.h>
 
 double experiment_clock(void *user)
@@ -130,7 +131,8 @@ void experiment_json_begin(experiment *e, const char *weights_sha256)
     struct rusage u;
     getrusage(RUSAGE_SELF, &u);
     experiment_json_text(e, "experiment", e->name);
-    experiment_json_number(e, "seed", (double)e->seed);
+    key_of(e, "seed");
+    printf("%" PRIu64, e->seed);
     experiment_json_number(e, "threads", gm_context_threads(e->ctx));
     experiment_json_text(e, "simd", gm_simd_name(gm_context_simd(e->ctx)));
     experiment_json_number(e, "seconds", e->seconds);
@@ -178,6 +180,7 @@ void experiment_vae_digest(experiment *e, gm_vae *v, char hex[65])
     experiment_weights_sha256(file, (size_t)w.used, hex);
     free(file);
     if (!e->save) return;
+    mkdir(e->save, 0777); /* where it is missing */
     snprintf(path, sizeof path, "%s/model.safetensors", e->save);
     experiment_need(e, gm_vae_save(v, path));
 }

@@ -326,6 +326,8 @@ int main(void)
     check(problem(1, 5, 5, 530, 9, 1, 1, 0), 0, 2, 1);    /* one tap longer than a panel */
     check(problem(2, 5, 5, 1100, 3, 3, 2, 1), 0, 4, 1);   /* k over the first slab */
     check(problem(3, 54, 54, 3, 17, 2, 1, 0), 0, 5, 1);   /* dw: pixels over the first slab, cut or not */
+    check(problem(3, 54, 54, 19, 18, 2, 1, 0), 0, 6, 1);  /* the same with channels of x as columns */
+    check(problem(5, 4, 4, 40, 130, 4, 1, 0), 1, 3, 1);   /* one pixel of y an image */
     check(problem(9, 33, 60, 2, 4, 3, 1, 1), 0, 1, 1);
     check_max(), check_average(), check_resize(), check_adjoints();
     return done();

@@ -112,7 +112,7 @@ static void records(gm_context *c, gm_dataset *d)
     init_fit(&f, &w);
     f.epochs = 2;
     ok(gm_vae_fit(v, d, &f) == GM_OK, "two epochs (%s)", gm_context_error(c));
-    is_text(w.order, "sssssesssse" + 1, "four steps (32, 32, 32, 4), an epoch, and again");
+    is_text(w.order, "ssssesssse", "four steps (32, 32, 32, 4), an epoch, and again");
     is_int(w.wrong, 0, "steps rise");
     is_int(w.last[GM_RECORD_EPOCH].examples, 2 * N, "examples");
     is_int(w.last[GM_RECORD_EPOCH].epoch, 2, "epoch");
@@ -252,6 +252,30 @@ static size_t read_file(const char *path, char **to)
     n = f ? fread(*to, 1, (1 << 20) - 1, f) : 0;
     if (f) fclose(f);
     return n;
+}
+
+static void other_shape(gm_context *c, gm_dataset *d)
+{
+    static float wide[9][K + 1];
+    gm_tensor *t = vae_rows(c, wide, 9, K + 1);
+    gm_dataset *other = NULL;
+    gm_fit_options f;
+    witness w;
+    gm_record r;
+    gm_vae *v = small(c, d, NULL);
+    init_fit(&f, &w);
+    gm_record_init(&r, sizeof r);
+    if (gm_dataset_from_tensor(t, NULL, NULL, &other)) printf("Bail out! %s\n", gm_context_error(c)), exit(1);
+    is_int(gm_vae_fit(v, other, &f), GM_E_SHAPE, "data of another shape: %s", gm_context_error(c));
+    f.validation = other;
+    is_int(gm_vae_fit(v, d, &f), GM_E_SHAPE, "validation data of another shape: %s", gm_context_error(c));
+    is_int(gm_vae_evaluate(v, other, 1, &r), GM_E_SHAPE, "evaluation: %s", gm_context_error(c));
+    is_int(w.n, 0, "nothing was trained");
+    f.batch = 0;
+    is_int(gm_vae_fit(v, d, &f), GM_E_RANGE, "batch 0: %s", gm_context_error(c));
+    gm_tensor_destroy(t);
+    gm_dataset_destroy(other);
+    gm_vae_destroy(v);
 }
 
 static void early(gm_context *c, gm_dataset *d)
@@ -627,6 +651,7 @@ int main(void)
     records(c, d);
     stop_and_cancel(c, d);
     busy(c, d);
+    other_shape(c, d);
     early(c, d);
     files(c, d);
     nonfinite(c, d);

@@ -270,7 +270,7 @@ static void forgeries(gm_context *c)
     forged(c, p, n, "\\\"classes\\\":0", "\\\"classes\\\":x", GM_E_MODEL, "genrep.spec");
     forged(c, p, n, "dims\\\":[5]", "dims\\\":[6]", GM_E_MODEL, "scaling.scale is [5]; a sample has 6");
     forged(c, p, n, "dims\\\":[5]", "dims\\\":[0]", GM_E_MODEL, "scaling.scale is [5]; a sample has 0");
-    forged(c, p, n, "likelihood\\\":2", "likelihood\\\":9", GM_E_MODEL, "likelihood is 9");
+    forged(c, p, n, "gaussian", "gauss1an", GM_E_MODEL, "likelihood");
     forged(c, p, n, "optimizer\\\":\\\"adam", "optimizer\\\":\\\"adax", GM_E_MODEL, "optimizer, column 1");
     forged(c, p, n, "\"step\\\":8", "\"step\\\":-", GM_E_MODEL, "genrep.train");
     forged(c, p, n, "\"mean.weight\"", "\"mean.wEight\"", GM_E_MODEL, "mean.weight");

@@ -80,7 +80,7 @@ gm_status gmi_core_check_x(const gmi_core *m, const gm_tensor *x, const char *na
 
 gm_status gmi_core_check_out(const gmi_core *m, const gm_tensor *x, const char *name, int64_t n)
 {
-    int64_t rows;
+    int64_t rows = 0;
     gm_status s = gmi_core_check_x(m, x, name, &rows);
     if (s) return s;
     if (x->readonly) return gmi_fail(m->ctx, GM_E_READONLY, "%s is read-only memory: give a tensor that may be written", name);

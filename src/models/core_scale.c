@@ -46,10 +46,10 @@ gm_status gmi_core_scaling(gmi_core *m)
         return gmi_fail(m->ctx, GM_E_INVALID, "gm_spec.lo and hi are %g and %g: give finite lo < hi, or leave both 0", x->lo, x->hi);
     if (!(x->lo < x->hi)) return GM_OK;
     double scale = (x->scaling == GM_SCALE_SIGNED ? 2.0 : 1.0) / (x->hi - x->lo);
-    return set_affine(m, scale, x->scaling == GM_SCALE_SIGNED ? -1.0 - x->lo * scale : -x->lo * scale);
+    return set_affine(m, scale, x->scaling == GM_SCALE_SIGNED ? -1.0 - x->lo * scale : 0.0 - x->lo * scale);
 }
 
-gm_status gmi_core_offset(gmi_core *m, double lo) { return set_affine(m, 1.0, -lo); }
+gm_status gmi_core_offset(gmi_core *m, double lo) { return set_affine(m, 1.0, 0.0 - lo); }
 
 gm_status gmi_core_fit_scaling(gmi_core *m, gm_dataset *d)
 {

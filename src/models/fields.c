@@ -3,7 +3,8 @@
  *
  * One table serves both directions, so that what is written is what is read. An object must have every field and no other: a file of a later version with
  * an option that this one does not know cannot be used rightly, and says so. NaN is null. Seeds are decimal text, because JSON readers elsewhere
- * round numbers above 2^53. */
+ * round numbers above 2^53; enums
+ * are their names. */
 #include "models/model_io.h"
 #include "nn/nn.h"
 
@@ -12,6 +13,7 @@ static void write_value(gmi_json_out *o, const gmi_field *f)
     char text[32];
     switch (f->kind) {
     case GMI_FIELD_TEXT: gmi_json_out_text(o, *(const char *const *)f->p); break;
+    case GMI_FIELD_NAME: gmi_json_out_text(o, f->name_of(*(const int32_t *)f->p)); break;
     case GMI_FIELD_INT: gmi_json_out_int(o, *(const int64_t *)f->p); break;
     case GMI_FIELD_I32: gmi_json_out_int(o, *(const int32_t *)f->p); break;
     case GMI_FIELD_REAL: gmi_json_out_double(o, *(const double *)f->p); break;
@@ -97,6 +99,17 @@ static int read_text(gmi_json *j, gmi_arena *texts, const char **to)
     return strlen(s) == j->token.length ? 0 : -1;
 }
 
+/* The value whose name stands there; enums are small. */
+static int read_name(const gmi_json *j, const gmi_field *f)
+{
+    for (int32_t v = 0; v < 64; v++)
+        if (gmi_json_equal(j->p, j->token, f->name_of(v)) && !gmi_json_equal(j->p, j->token, f->name_of(1000))) {
+            *(int32_t *)f->p = v;
+            return 0;
+        }
+    return -1;
+}
+
 /* 0, -1 = not such a value, -2 = no memory. */
 static int read_value(gmi_json *j, int32_t event, gmi_arena *texts, const gmi_field *f)
 {
@@ -105,6 +118,7 @@ static int read_value(gmi_json *j, int32_t event, gmi_arena *texts, const gmi_fi
     int r;
     switch (f->kind) {
     case GMI_FIELD_TEXT: return event == GMI_JSON_STRING ? read_text(j, texts, f->p) : -1;
+    case GMI_FIELD_NAME: return event == GMI_JSON_STRING ? read_name(j, f) : -1;
     case GMI_FIELD_SEED:
         r = event == GMI_JSON_STRING ? read_text(j, texts, &s) : -1;
         return r ? r : parse_seed(s, f->p);

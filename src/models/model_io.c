@@ -15,11 +15,16 @@
 
 static void spec_fields(gm_spec *x, int64_t *rank, double *scale, double *shift, gmi_field f[SPEC_FIELDS])
 {
-    const gmi_field table[SPEC_FIELDS] = {
-        {"dtype", GMI_FIELD_I32, &x->dtype, 0, NULL},      {"scaling", GMI_FIELD_I32, &x->scaling, 0, NULL},   {"lo", GMI_FIELD_REAL, &x->lo, 0, NULL},
-        {"hi", GMI_FIELD_REAL, &x->hi, 0, NULL},           {"dims", GMI_FIELD_INTS, x->dims, 6, rank},         {"classes", GMI_FIELD_INT, &x->classes, 0, NULL},
-        {"cond_dim", GMI_FIELD_INT, &x->cond_dim, 0, NULL}, {"columns", GMI_FIELD_TEXT, &x->columns, 0, NULL}, {"scale", GMI_FIELD_REAL, scale, 0, NULL},
-        {"shift", GMI_FIELD_REAL, shift, 0, NULL}};
+    const gmi_field table[SPEC_FIELDS] = {{"dtype", GMI_FIELD_NAME, &x->dtype, 0, NULL, gm_dtype_name},
+                                          {"scaling", GMI_FIELD_NAME, &x->scaling, 0, NULL, gm_scaling_name},
+                                          {"lo", GMI_FIELD_REAL, &x->lo, 0, NULL, NULL},
+                                          {"hi", GMI_FIELD_REAL, &x->hi, 0, NULL, NULL},
+                                          {"dims", GMI_FIELD_INTS, x->dims, 6, rank, NULL},
+                                          {"classes", GMI_FIELD_INT, &x->classes, 0, NULL, NULL},
+                                          {"cond_dim", GMI_FIELD_INT, &x->cond_dim, 0, NULL, NULL},
+                                          {"columns", GMI_FIELD_TEXT, &x->columns, 0, NULL, NULL},
+                                          {"scale", GMI_FIELD_REAL, scale, 0, NULL, NULL},
+                                          {"shift", GMI_FIELD_REAL, shift, 0, NULL, NULL}};
     memcpy(f, table, sizeof table);
 }
 
@@ -28,20 +33,20 @@ static void spec_fields(gm_spec *x, int64_t *rank, double *scale, double *shift,
 static void train_fields(gmi_core *m, int64_t *n_kl, int64_t *shadow, gmi_field f[TRAIN_FIELDS])
 {
     gmi_fit_state *s = &m->fit;
-    const gmi_field table[TRAIN_FIELDS] = {{"step", GMI_FIELD_INT, &s->step, 0, NULL},
-                                           {"examples", GMI_FIELD_INT, &s->examples, 0, NULL},
-                                           {"rejected", GMI_FIELD_INT, &s->rejected, 0, NULL},
-                                           {"rows", GMI_FIELD_INT, &s->rows, 0, NULL},
-                                           {"sums", GMI_FIELD_REALS, s->sums, GMI_FIT_COUNT, NULL},
-                                           {"kl", GMI_FIELD_REALS, s->kl, s->n_kl, n_kl},
-                                           {"bad", GMI_FIELD_INT, &s->bad, 0, NULL},
-                                           {"best_epoch", GMI_FIELD_INT, &s->best_epoch, 0, NULL},
-                                           {"best", GMI_FIELD_REAL, &s->best, 0, NULL},
-                                           {"lowest", GMI_FIELD_REAL, &s->lowest, 0, NULL},
-                                           {"collapse_told", GMI_FIELD_I32, &s->collapse_told, 0, NULL},
-                                           {"diverged_told", GMI_FIELD_I32, &s->diverged_told, 0, NULL},
-                                           {"scaler_fitted", GMI_FIELD_I32, &m->scaler_fitted, 0, NULL},
-                                           {"shadow", GMI_FIELD_INT, shadow, 0, NULL}};
+    const gmi_field table[TRAIN_FIELDS] = {{"step", GMI_FIELD_INT, &s->step, 0, NULL, NULL},
+                                           {"examples", GMI_FIELD_INT, &s->examples, 0, NULL, NULL},
+                                           {"rejected", GMI_FIELD_INT, &s->rejected, 0, NULL, NULL},
+                                           {"rows", GMI_FIELD_INT, &s->rows, 0, NULL, NULL},
+                                           {"sums", GMI_FIELD_REALS, s->sums, GMI_FIT_COUNT, NULL, NULL},
+                                           {"kl", GMI_FIELD_REALS, s->kl, s->n_kl, n_kl, NULL},
+                                           {"bad", GMI_FIELD_INT, &s->bad, 0, NULL, NULL},
+                                           {"best_epoch", GMI_FIELD_INT, &s->best_epoch, 0, NULL, NULL},
+                                           {"best", GMI_FIELD_REAL, &s->best, 0, NULL, NULL},
+                                           {"lowest", GMI_FIELD_REAL, &s->lowest, 0, NULL, NULL},
+                                           {"collapse_told", GMI_FIELD_I32, &s->collapse_told, 0, NULL, NULL},
+                                           {"diverged_told", GMI_FIELD_I32, &s->diverged_told, 0, NULL, NULL},
+                                           {"scaler_fitted", GMI_FIELD_I32, &m->scaler_fitted, 0, NULL, NULL},
+                                           {"shadow", GMI_FIELD_INT, shadow, 0, NULL, NULL}};
     memcpy(f, table, sizeof table);
 }
 

@@ -16,13 +16,23 @@
 #include "models/core.h"
 
 /* ---- flat JSON objects: {"name": value, ...}, values numbers, texts, booleans, null or arrays of numbers ---- */
-typedef enum { GMI_FIELD_TEXT, GMI_FIELD_INT, GMI_FIELD_I32, GMI_FIELD_REAL, GMI_FIELD_SEED /* uint64_t as decimal text */, GMI_FIELD_INTS, GMI_FIELD_REALS } gmi_field_kind;
+typedef enum {
+    GMI_FIELD_TEXT,
+    GMI_FIELD_NAME, /* an enum by its name */
+    GMI_FIELD_INT,
+    GMI_FIELD_I32,
+    GMI_FIELD_REAL,
+    GMI_FIELD_SEED, /* uint64_t as decimal text */
+    GMI_FIELD_INTS,
+    GMI_FIELD_REALS
+} gmi_field_kind;
 typedef struct gmi_field {
     const char *name;
     gmi_field_kind kind;
     void *p;       /* const char * (from the arena), int64_t, int32_t, double, uint64_t, or an array */
     int64_t n;     /* arrays: room */
     int64_t *got;  /* arrays: how many; may be NULL, then exactly n */
+    const char *(*name_of)(int32_t value); /* enums: gm_x_name */
 } gmi_field;
 void gmi_fields_write(gmi_buf *b, const gmi_field *f, int32_t n);
 /* Every field must be there once, and no other: else GM_E_MODEL, or GM_E_VERSION for a name that this version does not know. what names the object. */

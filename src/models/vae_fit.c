@@ -114,6 +114,7 @@ static gm_status fit_begin(void *self, gm_dataset *d, const gm_fit_options *o)
 {
     gm_vae *v = self;
     gm_status s = gmi_vae_fits(v, d);
+    if (!s && o->validation) s = gmi_vae_fits(v, o->validation);
     if (!s) s = gmi_vae_optimizer_ready(v);
     if (!s && o->accumulate > 1) s = gmi_core_train_ready(&v->m, 1);
     if (!s) s = gmi_core_fit_scaling(&v->m, d);

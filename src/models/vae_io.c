@@ -7,22 +7,22 @@
 
 static void option_fields(gm_vae_options *o, int32_t *extra, gmi_field f[OPTION_FIELDS])
 {
-    const gmi_field table[OPTION_FIELDS] = {{"encoder", GMI_FIELD_TEXT, &o->encoder, 0, NULL},
-                                            {"decoder", GMI_FIELD_TEXT, &o->decoder, 0, NULL},
-                                            {"optimizer", GMI_FIELD_TEXT, &o->optimizer, 0, NULL},
-                                            {"beta", GMI_FIELD_TEXT, &o->beta, 0, NULL},
-                                            {"prior", GMI_FIELD_TEXT, &o->prior, 0, NULL},
-                                            {"objective", GMI_FIELD_TEXT, &o->objective, 0, NULL},
-                                            {"latent_dim", GMI_FIELD_INT, &o->latent_dim, 0, NULL},
-                                            {"likelihood", GMI_FIELD_I32, &o->likelihood, 0, NULL},
-                                            {"condition", GMI_FIELD_TEXT, &o->condition, 0, NULL},
-                                            {"variance", GMI_FIELD_TEXT, &o->variance, 0, NULL},
-                                            {"schedule", GMI_FIELD_TEXT, &o->schedule, 0, NULL},
-                                            {"bias_init", GMI_FIELD_I32, &o->bias_init, 0, NULL},
-                                            {"ema_half_life", GMI_FIELD_REAL, &o->ema_half_life, 0, NULL},
-                                            {"free_bits", GMI_FIELD_REAL, &o->free_bits, 0, NULL},
-                                            {"seed", GMI_FIELD_SEED, &o->seed, 0, NULL},
-                                            {"extra_loss", GMI_FIELD_I32, extra, 0, NULL}};
+    const gmi_field table[OPTION_FIELDS] = {{"encoder", GMI_FIELD_TEXT, &o->encoder, 0, NULL, NULL},
+                                            {"decoder", GMI_FIELD_TEXT, &o->decoder, 0, NULL, NULL},
+                                            {"optimizer", GMI_FIELD_TEXT, &o->optimizer, 0, NULL, NULL},
+                                            {"beta", GMI_FIELD_TEXT, &o->beta, 0, NULL, NULL},
+                                            {"prior", GMI_FIELD_TEXT, &o->prior, 0, NULL, NULL},
+                                            {"objective", GMI_FIELD_TEXT, &o->objective, 0, NULL, NULL},
+                                            {"latent_dim", GMI_FIELD_INT, &o->latent_dim, 0, NULL, NULL},
+                                            {"likelihood", GMI_FIELD_NAME, &o->likelihood, 0, NULL, gm_likelihood_name},
+                                            {"condition", GMI_FIELD_TEXT, &o->condition, 0, NULL, NULL},
+                                            {"variance", GMI_FIELD_TEXT, &o->variance, 0, NULL, NULL},
+                                            {"schedule", GMI_FIELD_TEXT, &o->schedule, 0, NULL, NULL},
+                                            {"bias_init", GMI_FIELD_I32, &o->bias_init, 0, NULL, NULL},
+                                            {"ema_half_life", GMI_FIELD_REAL, &o->ema_half_life, 0, NULL, NULL},
+                                            {"free_bits", GMI_FIELD_REAL, &o->free_bits, 0, NULL, NULL},
+                                            {"seed", GMI_FIELD_SEED, &o->seed, 0, NULL, NULL},
+                                            {"extra_loss", GMI_FIELD_I32, extra, 0, NULL, NULL}};
     memcpy(f, table, sizeof table);
 }
 

@@ -389,7 +389,7 @@ static int combined(recipe *r, int kind)
         if (c < 0 || !r->it[c].exact) return -1;
     }
     if (a < 0 || b < 0) return -1;
-    int64_t dims[8];
+    int64_t dims[8] = {0};
     int in[3] = {a, b, c};
     int32_t rank = GMI_MAX(r->it[c].rank, GMI_MAX(r->it[a].rank, r->it[b].rank));
     for (int32_t k = 0; k < rank; k++) {

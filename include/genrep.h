@@ -11,5 +11,8 @@
 #include "genrep/optim.h"
 #include "genrep/train.h"
 #include "genrep/vae.h"
+#include "genrep/gan.h"
+#include "genrep/model.h"
+#include "genrep/latent.h"
 #include "genrep/viz.h"
 #endif

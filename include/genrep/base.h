@@ -94,6 +94,9 @@ typedef struct gm_layer gm_layer;
 typedef struct gm_optimizer gm_optimizer;
 typedef struct gm_schedule gm_schedule;
 typedef struct gm_vae gm_vae;
+typedef struct gm_gan gm_gan;
+typedef struct gm_model gm_model;
+typedef struct gm_latent gm_latent;
 
 /* The host's allocator: one function that allocates, resizes and frees. ptr NULL allocates new_size bytes (old_size is 0); new_size 0 frees ptr and
  * its result is ignored; otherwise the block moves or stays, keeping its first min(old_size, new_size) bytes. old_size is exactly what was asked for ptr

@@ -108,4 +108,7 @@ gm_status gmi_gan_invert_step(gm_gan *a, int64_t rows, const gmi_real *x, const 
 
 /* ---- gan_io.c ---- */
 gm_status gmi_gan_write(gm_gan *a, gm_writer *w, int checkpoint);
+void gmi_gan_options_write(const gm_gan *a, gmi_buf *json);
+/* An object without weights from options as JSON; texts read go to the arena. */
+gm_status gmi_gan_options_read(gm_context *c, const gm_spec *x, const char *json, gmi_arena *texts, gm_gan **out);
 #endif

@@ -23,7 +23,7 @@ static void option_fields(gm_gan_options *o, gmi_field f[OPTION_FIELDS])
     memcpy(f, table, sizeof table);
 }
 
-static void options_json(const gm_gan *a, gmi_buf *b)
+void gmi_gan_options_write(const gm_gan *a, gmi_buf *b)
 {
     gm_gan_options o = a->o;
     gmi_field f[OPTION_FIELDS];
@@ -39,7 +39,7 @@ gm_status gmi_gan_write(gm_gan *a, gm_writer *w, int checkpoint)
     gm_status s = gmi_gan_settle(a);
     if (s) return s;
     gmi_buf_init(&b, c);
-    options_json(a, &b);
+    gmi_gan_options_write(a, &b);
     s = b.failed ? gmi_nomem(c) : gmi_model_write(&a->m, w, gmi_buf_cstr(&b), checkpoint);
     gmi_buf_free(&b);
     return s;
@@ -89,16 +89,22 @@ gm_status gm_gan_write_checkpoint(gm_gan *g, gm_writer *w)
 
 /* ---- reading ---- */
 
+gm_status gmi_gan_options_read(gm_context *c, const gm_spec *x, const char *json, gmi_arena *texts, gm_gan **out)
+{
+    gm_gan_options o;
+    gmi_field f[OPTION_FIELDS];
+    *out = NULL;
+    gm_gan_options_init(&o, sizeof o);
+    option_fields(&o, f);
+    gm_status s = gmi_fields_read(c, "genrep.options", json, texts, f, OPTION_FIELDS);
+    return s ? s : gmi_model_blame(c, gmi_gan_make(c, x, &o, 1, out));
+}
+
 static gm_status from_file(gmi_model_file *file, gm_gan **out)
 {
     gm_context *c = file->ctx;
-    gm_gan_options o;
-    gmi_field f[OPTION_FIELDS];
     gm_graph *g = NULL;
-    gm_gan_options_init(&o, sizeof o);
-    option_fields(&o, f);
-    gm_status s = gmi_fields_read(c, "genrep.options", file->options, &file->texts, f, OPTION_FIELDS);
-    if (!s) s = gmi_model_blame(c, gmi_gan_make(c, &file->x, &o, 1, out));
+    gm_status s = gmi_gan_options_read(c, &file->x, file->options, &file->texts, out);
     if (s) return s;
     gm_gan *a = *out;
     s = gmi_model_blame(c, gmi_gan_graph(a, 1, &g));

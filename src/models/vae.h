@@ -5,7 +5,7 @@
  *   vae_memory.c     memory asked, reserved, refused                    vae_fit.c    what fit asks
  *   vae_graph.c      networks and programs as graphs                    vae_infer.c  encode, decode, reconstruct, sample
  *   vae_objective.c  likelihoods, ELBO, IWAE                            vae_eval.c   evaluate, importance-sampled log-likelihood
- *   vae_io.c         model file and checkpoint */
+ *   vae_io.c         model file and checkpoint                         vae_model.c  as a gm_model */
 #ifndef GMI_MODELS_VAE_H
 #define GMI_MODELS_VAE_H
 #include "genrep/vae.h"
@@ -95,4 +95,7 @@ gm_status gmi_vae_bias_init(gm_vae *v, gm_dataset *d);
 
 /* ---- vae_io.c ---- */
 gm_status gmi_vae_write(gm_vae *v, gm_writer *w, int checkpoint);
+gm_status gmi_vae_options_write(const gm_vae *v, gmi_buf *json);
+/* Without weights. Options that do not hold are the file's mistake: GM_E_MODEL. Texts read go to the arena. */
+gm_status gmi_vae_options_read(gm_context *c, const gm_spec *x, const char *json, gmi_arena *texts, gm_vae **out);
 #endif

@@ -284,7 +284,8 @@ static gm_status read_spec(gmi_model_file *file)
     file->constants = e ? gmi_st_elements(e) : file->scale == 1 && file->shift == 0 ? 0 : 1;
     if (e && (file->constants != n || e->rank != 1))
         return gmi_fail(file->ctx, GM_E_MODEL, "the file's tensor scaling.scale is %v; a sample has %i elements", (int32_t)e->rank, e->dims, n);
-    if (e && !gmi_safetensors_find(&file->f, "scaling.shift")) return gmi_fail(file->ctx, GM_E_MODEL, "the file has no tensor scaling.shift");
+    if (!e != !gmi_safetensors_find(&file->f, "scaling.shift"))
+        return gmi_fail(file->ctx, GM_E_MODEL, "the file has no tensor %s", e ? "scaling.shift" : "scaling.scale");
     if (!gmi_f64_finite(file->scale) || !gmi_f64_finite(file->shift) || file->scale == 0)
         return gmi_fail(file->ctx, GM_E_MODEL, "genrep.spec in the file: scale %g, shift %g", file->scale, file->shift);
     return GM_OK;

@@ -218,3 +218,31 @@ gm_status gm_model_load(gm_context *c, const char *path, int32_t uses, const gm_
     r.path = path;
     return gmi_leave(c, path ? read_model(c, &r, uses, out) : gmi_fail(c, GM_E_INVALID, "the path is NULL"));
 }
+
+/* ---- writing ---- */
+
+static gm_status write_model(gm_context *c, const gm_model *m, gm_writer *w)
+{
+    gmi_model_head h;
+    gmi_named_set s;
+    if (!gmi_model_whole(m))
+        return gmi_fail(c, GM_E_UNSUPPORTED, "the model was loaded with uses %d, without all of its weights: load it with GM_USE_ALL to write it", m->uses);
+    h.family = m->kind->name;
+    h.options = m->options;
+    h.producer = m->made_by;
+    h.x = &m->x;
+    h.scaler = &m->scaler;
+    h.calibration = &m->calibration;
+    gmi_named_init(&s, c);
+    gm_status st = gmi_named_add_params(&s, m->weights);
+    if (!st) st = gmi_model_write_parts(c, &h, NULL, &s, w);
+    gmi_named_free(&s);
+    return st;
+}
+
+gm_status gm_model_write(gm_context *c, const gm_model *m, gm_writer *w)
+{
+    if (!c || !m) return GM_E_INVALID;
+    gmi_enter(c, "model_write");
+    return gmi_leave(c, w ? write_model(c, m, w) : gmi_fail(c, GM_E_INVALID, "the writer is NULL"));
+}

@@ -175,10 +175,10 @@ gm_status gmi_progs_bytes(gmi_progs *s, gmi_prog_key key, uint64_t *bytes, uint6
     gm_node node[GMI_PROG_OUT];
     gm_graph *g = NULL;
     gmi_prog p;
-    const uint64_t before = c->mem_now, high = c->mem_peak;
-    uint64_t compiling, leaves = 0;
+    const uint64_t before = gmi_memory_now(c), high = c->mem_peak;
+    uint64_t compiling, leaves = 0, now;
     memset(&p, 0, sizeof p);
-    c->mem_peak = c->mem_now; /* to see how much compiling takes for a while */
+    c->mem_peak = (size_t)before; /* to see how much compiling takes for a while */
     gm_status st = compile(s, &key, &g, node, &p.n_out, &p.program);
     compiling = c->mem_peak - before;
     c->mem_peak = GMI_MAX(c->mem_peak, high);
@@ -186,7 +186,8 @@ gm_status gmi_progs_bytes(gmi_progs *s, gmi_prog_key key, uint64_t *bytes, uint6
     if (!st) leaves = (uint64_t)g->params.n + (uint64_t)g->states.n;
     gm_graph_destroy(g);
     /* the program itself; buffers; the run's arena and its nine small blocks */
-    if (!st) *bytes = (c->mem_now - before) + buffer_bytes(&p) + gm_program_run_bytes(p.program) + 1280 + 8 * (leaves + GMI_PROG_IN + GMI_PROG_OUT);
+    now = GMI_MAX(gmi_memory_now(c), before); /* not less: a model given up by another thread meanwhile */
+    if (!st) *bytes = (now - before) + buffer_bytes(&p) + gm_program_run_bytes(p.program) + 1280 + 8 * (leaves + GMI_PROG_IN + GMI_PROG_OUT);
     if (!st && peak) *peak = GMI_MAX(*bytes, compiling + block(sizeof p));
     gm_program_destroy(p.program);
     return st;

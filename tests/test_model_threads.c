@@ -195,6 +195,7 @@ int main(void)
     for (i = 0; i < WORKERS; i++) started += pthread_create(&w[i], NULL, worker, &room[i]) == 0;
     if (!ok(started == WORKERS && !pthread_create(&tr, NULL, train, &t), "%d users and a trainer", started)) return done();
     pthread_join(tr, NULL);
+    if (!current) return printf("Bail out! the trainer made no model\n"), 1;
     pthread_mutex_lock(&lock);
     last = 1;
     while (holding < WORKERS) pthread_cond_wait(&changed, &lock);

@@ -111,6 +111,8 @@ static gm_status weights_room(reading *r)
     gm_context *c = r->file.ctx;
     gm_status s = GM_OK;
     if (r->uses != GM_USE_ALL) {
+        gm_graph_destroy(r->whole);
+        r->whole = NULL;
         s = gm_graph_create(c, &g);
         if (!s) s = r->kind->leaves(r->core, r->uses, g);
         if (!s) s = gmi_model_check(&r->file, g);

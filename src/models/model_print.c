@@ -47,7 +47,7 @@ static void row(gmi_buf *b, const size_t width[2], const char *name, const char 
 
 static const char *remark_of(const gm_model *m, const gmi_model_tensor *t)
 {
-    const int there = m->weights && gmi_params_find(m->weights, t->name, NULL);
+    const int there = !m->weights || gmi_params_find(m->weights, t->name, NULL); /* of a header alone it goes without saying */
     if (t->kind == GMI_TENSOR_STATE) return there ? "statistics" : "statistics, not loaded";
     return there ? "" : "not loaded";
 }

@@ -302,6 +302,7 @@ static void words(gm_context *c)
     gm_model_destroy(h);
     gm_vae_destroy(v);
     gm_context_destroy(other);
+    gm_context_destroy(c);
 }
 
 /* ---- damage ---- */

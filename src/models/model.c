@@ -13,6 +13,7 @@ const gmi_model_class *gmi_model_class_find(const char *family)
 {
     static const gmi_model_class *const known[] = {
         &gmi_vae_class,
+        &gmi_gan_class,
     };
     for (int64_t i = 0; i < GMI_COUNT(known); i++)
         if (!strcmp(known[i]->name, family)) return known[i];
@@ -144,10 +145,21 @@ static gm_status tensors_of(gm_model *m, const gm_params *w)
     return s;
 }
 
+/* The weights, in them the average of what has one. */
+static gm_status shown_weights(const gmi_core *core, gm_params **out)
+{
+    const gm_params *a = core->average;
+    gm_status s = gmi_params_copy(core->weights, out);
+    if (s || !a) return s;
+    memcpy((*out)->value + core->average_at, a->value, (size_t)a->param_elems * sizeof(gmi_real));
+    memcpy((*out)->state + core->average_state_at, a->state, (size_t)a->state_elems * sizeof(gmi_real));
+    return GM_OK;
+}
+
 static gm_status copy_of(gmi_core *core, gm_model *m)
 {
     gm_status s = gmi_scaler_copy(m->ctx, &core->scaler, &m->scaler);
-    if (!s) s = gmi_params_copy(gmi_core_shown(core), &m->weights);
+    if (!s) s = shown_weights(core, &m->weights);
     if (!s) s = tensors_of(m, m->weights);
     m->uses = GM_USE_ALL;
     m->latent_dim = m->kind->latent_dim(core);

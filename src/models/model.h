@@ -62,7 +62,8 @@ struct gm_model {
     gmi_calibration calibration;
 };
 
-/* The family's object in context c over the model's weights: gmi_core_shown is a borrowed set of what was loaded. GM_E_UNSUPPORTED: header alone. */
+/* The family's object in context c over the model's weights: `weights` is a borrowed set of what was loaded, there is no average. For inference alone.
+ * GM_E_UNSUPPORTED: header alone. */
 gm_status gmi_model_instance(gm_context *c, const gm_model *m, gmi_core **out);
 /* What inference sees of a core, copied. */
 gm_status gmi_model_snapshot(gmi_core *m, const gm_model **out);

@@ -25,7 +25,7 @@ static gm_status whole_graph(reading *r)
     gm_context *c = r->file.ctx;
     gm_status s = r->kind->make(c, &r->file.x, r->file.options, &r->file.texts, &r->core);
     if (!s) s = gm_graph_create(c, &r->whole);
-    if (!s) s = r->kind->leaves(r->core, GM_USE_ALL, r->whole);
+    if (!s) s = gmi_model_blame(c, r->kind->leaves(r->core, GM_USE_ALL, r->whole));
     if (!s) s = gmi_model_check(&r->file, r->whole);
     if (s != GM_E_UNKNOWN || r->uses) return s;
     gmi_forget(c); /* dealt with: a header can be shown without its layers */
@@ -114,7 +114,7 @@ static gm_status weights_room(reading *r)
         gm_graph_destroy(r->whole);
         r->whole = NULL;
         s = gm_graph_create(c, &g);
-        if (!s) s = r->kind->leaves(r->core, r->uses, g);
+        if (!s) s = gmi_model_blame(c, r->kind->leaves(r->core, r->uses, g));
         if (!s) s = gmi_model_check(&r->file, g);
     }
     if (!s) s = gmi_params_layout(c, g ? g : r->whole, 0, &r->m->weights);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* vae_model.c: a VAE as a gm_model: what model.c and model_file.c ask of the family. */
-#include "models/model_io.h"
+#include "models/model.h"
 #include "models/vae.h"
 
 static gm_status make(gm_context *c, const gm_spec *x, const char *options, gmi_arena *texts, gmi_core **out)
@@ -23,7 +23,7 @@ static gm_status leaves(gmi_core *m, int32_t uses, gm_graph *g)
     if (uses == GM_USE_ENCODE) key.kind = GMI_VAE_ENCODE;
     if (uses == GM_USE_DECODE) key.kind = GMI_VAE_DRAW;
     gm_status s = gmi_vae_build(m, g, &key, out, &n_out);
-    return gmi_model_blame(m->ctx, s ? s : gm_graph_status(g));
+    return s ? s : gm_graph_status(g);
 }
 
 static gm_status options(gmi_core *m, gmi_buf *json) { return gmi_vae_options_write((const gm_vae *)m, json); }

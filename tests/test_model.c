@@ -302,6 +302,91 @@ static void snapshots(gm_context *c, double half_life)
     gm_vae_destroy(v);
 }
 
+/* ---- a GAN: its average is of G alone, with statistics of its own ---- */
+
+static size_t gan_bytes(gm_gan *g, int checkpoint, char **bytes)
+{
+    gm_writer w;
+    gm_writer_init(&w, sizeof w);
+    w.capacity = 1 << 20;
+    w.memory = *bytes = calloc(1, 1 << 20);
+    return (checkpoint ? gm_gan_write_checkpoint(g, &w) : gm_gan_write(g, &w)) ? 0 : (size_t)w.used;
+}
+
+typedef struct gan_results {
+    float x[N][K], score[N];
+} gan_results;
+
+static gm_status run_gan(gm_gan *g, gm_context *c, int both, gan_results *r)
+{
+    gm_tensor *t = vae_rows(c, r->x, N, K), *real = vae_rows(c, rows, N, K), *score = vae_vector(c, r->score, N);
+    gm_status s = gm_gan_sample(g, NULL, NULL, t);
+    if (!s && both) s = gm_gan_discriminate(g, real, NULL, score);
+    gm_tensor_destroy(t);
+    gm_tensor_destroy(real);
+    gm_tensor_destroy(score);
+    return s;
+}
+
+static void gans(gm_context *c)
+{
+    static gan_results good, got;
+    gm_context *other = vae_context(1, GM_SIMD_BEST);
+    gm_spec x;
+    gm_gan_options o;
+    gm_gan *g = NULL;
+    gm_tensor *t = vae_rows(c, rows, N, K);
+    const gm_model *m = NULL;
+    gm_info f;
+    char *p[3] = {NULL, NULL, NULL}, *q = NULL;
+    size_t n[3], k;
+    int i, bad = 0;
+    int32_t uses;
+    f.size = sizeof f;
+    vae_spec(&x, GM_F32, GM_SCALE_NONE, 1, K, 0, 0);
+    gm_gan_options_init(&o, sizeof o);
+    o.generator = "dense 8; batch_norm; relu";
+    o.discriminator = "dense 8; leaky_relu 0.2";
+    o.latent_dim = 3;
+    o.ema_half_life = 60;
+    must(gm_gan_create(c, &x, &o, &g));
+    for (i = 0; i < 5; i++) must(gm_gan_step(g, t, NULL, NULL));
+    must(run_gan(g, c, 1, &good));
+    must(gm_gan_snapshot(g, &m));
+    n[0] = gan_bytes(g, 0, &p[0]);
+    n[1] = gan_bytes(g, 1, &p[1]);
+    n[2] = model_bytes(c, m, 0, &p[2]);
+    ok(n[0] > 0 && n[0] == n[2] && !memcmp(p[0], p[2], n[0]), "GAN: a snapshot is written as gm_gan_write does");
+    /* G 3x8 + 8, batch norm 16, 8x5 + 5; D 5x8 + 8, 8 + 1 */
+    ok(!gm_model_info(m, &f) && !strcmp(f.family, "gan") && f.parameters == 32 + 16 + 45 + 48 + 9 && f.steps == 5 && f.latent_dim == 3, "its facts");
+    for (i = 0; i < 3; i++)
+        for (uses = i ? 0 : GM_USE_ALL; uses <= GM_USE_ALL; uses++) {
+            gmi_core *core = NULL;
+            gm_status s;
+            if (i) must(model_from(c, p[i - 1], n[i - 1], uses, &m));
+            bad += gm_model_support(m, GM_USE_ENCODE) != (uses & GM_USE_ENCODE ? GM_APPROXIMATE : GM_NO);
+            bad += gm_model_support(m, GM_USE_DECODE) != (uses & GM_USE_DECODE ? GM_EXACT : GM_NO);
+            bad += gm_model_support(m, GM_USE_SCORE) != (uses & GM_USE_SCORE ? GM_APPROXIMATE : GM_NO);
+            memset(&got, 0, sizeof got);
+            s = gmi_model_instance(other, m, &core);
+            if (!s) s = run_gan((gm_gan *)core, other, uses == GM_USE_ALL, &got);
+            bad += s != (uses ? GM_OK : GM_E_UNSUPPORTED);
+            bad += uses && memcmp(good.x, got.x, sizeof got.x);
+            bad += uses == GM_USE_ALL && memcmp(good.score, got.score, sizeof got.score);
+            if (core) bad += (uses == GM_USE_ALL) != (gmi_params_find(core->weights, "discriminator.0.weight", NULL) != NULL);
+            gm_gan_destroy((gm_gan *)core);
+            k = model_bytes(c, m, 0, &q);
+            bad += uses == GM_USE_ALL ? k != n[0] || memcmp(p[0], q, k) : k != 0;
+            free(q);
+            gm_model_destroy(m);
+        }
+    is_int(bad, 0, "uses of a snapshot, a file and a checkpoint: G alone, or both; the same bits, the same bytes");
+    for (i = 0; i < 3; i++) free(p[i]);
+    gm_tensor_destroy(t);
+    gm_gan_destroy(g);
+    gm_context_destroy(other);
+}
+
 /* ---- who outlives whom ---- */
 
 static void lives(void)
@@ -348,6 +433,7 @@ int main(void)
     memory();
     snapshots(c, 0);
     snapshots(c, 60);
+    gans(c);
     lives();
     gm_context_destroy(c);
     return done();

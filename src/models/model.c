@@ -118,23 +118,6 @@ gm_status gmi_model_add_tensor(gm_model *m, const char *name, int32_t rank, cons
 
 int gmi_model_whole(const gm_model *m) { return m->weights && m->weights->n_params + m->weights->n_states == m->n_tensors; }
 
-gm_status gmi_scaler_copy(gm_context *c, const gmi_scaler *from, gmi_scaler *to)
-{
-    gmi_scaler_free(c, to);
-    to->kind = from->kind;
-    if (!from->n) return GM_OK;
-    to->scale = gmi_alloc_n(c, from->n, sizeof(double));
-    to->shift = gmi_alloc_n(c, from->n, sizeof(double));
-    if (!to->scale || !to->shift) {
-        gmi_scaler_free(c, to);
-        return gmi_nomem(c);
-    }
-    to->n = from->n;
-    memcpy(to->scale, from->scale, (size_t)from->n * sizeof(double));
-    memcpy(to->shift, from->shift, (size_t)from->n * sizeof(double));
-    return GM_OK;
-}
-
 /* ---- from a model in training ---- */
 
 static gm_status tensors_of(gm_model *m, const gm_params *w)

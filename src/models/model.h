@@ -79,5 +79,4 @@ gm_status gmi_model_add_tensor(gm_model *m, const char *name, int32_t rank, cons
 void gmi_model_release(gm_model *m);
 /* Every tensor of the model is there: it can be written. */
 int gmi_model_whole(const gm_model *m);
-gm_status gmi_scaler_copy(gm_context *c, const gmi_scaler *from, gmi_scaler *to);
 #endif

@@ -24,6 +24,7 @@ gm_status gmi_dataset_reserve(gm_dataset *d, int64_t n);
 void gmi_dataset_retain(gm_dataset *d);
 /* Fits spec's scaling on the first `rows` rows named by index (NULL = all): AUTO means u8 and bounded data UNIT, else STANDARD. Fills out with arrays from ctx. */
 gm_status gmi_scaler_fit(gm_context *c, gm_dataset *d, const int64_t *index, int64_t rows, gm_scaling want, gmi_scaler *out);
+gm_status gmi_scaler_copy(gm_context *c, const gmi_scaler *from, gmi_scaler *to); /* to's old arrays are freed */
 void gmi_scaler_free(gm_context *c, gmi_scaler *s);
 /* Host tensor rows [r0, r1) to the compute type (scaled) and back (undone, rounded and clamped to an integer dtype's range or [lo,hi]). */
 gm_status gmi_scaler_apply(const gmi_scaler *s, const gm_tensor *t, int64_t r0, int64_t r1, gmi_real *out);

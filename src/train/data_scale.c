@@ -38,6 +38,16 @@ static gm_status make(gm_context *c, gmi_scaler *s, int64_t n, gm_scaling kind)
     return GM_OK;
 }
 
+gm_status gmi_scaler_copy(gm_context *c, const gmi_scaler *from, gmi_scaler *to)
+{
+    gmi_scaler_free(c, to);
+    gm_status s = make(c, to, from->n, from->kind);
+    if (s || !from->n) return s;
+    memcpy(to->scale, from->scale, (size_t)from->n * sizeof(double));
+    memcpy(to->shift, from->shift, (size_t)from->n * sizeof(double));
+    return GM_OK;
+}
+
 /* ---- statistics ---- */
 
 typedef struct moments {

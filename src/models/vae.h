@@ -5,7 +5,8 @@
  *   vae_memory.c     memory asked, reserved, refused                    vae_fit.c    what fit asks
  *   vae_graph.c      networks and programs as graphs                    vae_infer.c  encode, decode, reconstruct, sample
  *   vae_objective.c  likelihoods, ELBO, IWAE                            vae_eval.c   evaluate, importance-sampled log-likelihood
- *   vae_io.c         model file and checkpoint                         vae_model.c  as a gm_model */
+ *   vae_io.c         model file and checkpoint                          vae_model.c  as a gm_model
+ *   vae_score.c      figures of single rows, for gm_latent */
 #ifndef GMI_MODELS_VAE_H
 #define GMI_MODELS_VAE_H
 #include "genrep/vae.h"
@@ -80,7 +81,23 @@ void gmi_vae_feed_cond(gm_vae *v, gmi_prog *p, const gm_tensor *cond, int64_t r0
 gm_status gmi_vae_indices(gm_vae *v, gmi_prog *p, const gmi_real *x, int64_t n, int64_t first); /* categorical: values to i32 */
 gm_status gmi_vae_check_cond(const gm_vae *v, const gm_tensor *cond, int64_t n);
 
+/* ---- vae_infer.c ---- */
+/* gm_vae_decode where row i is number first + i of what is drawn. */
+gm_status gmi_vae_decode(gm_vae *v, const gm_tensor *z, const gm_tensor *cond, gm_draw d, uint64_t seed, int64_t first, gm_tensor *x);
+/* The z that gm_vae_sample decodes: f32 [n, d], checked by the caller. */
+gm_status gmi_vae_prior(gm_vae *v, uint64_t seed, int64_t first, double truncation, gm_tensor *z);
+
+/* ---- vae_score.c: figures of rows [r0, r0 + n), out [n]; noise is keyed by the row's number ---- */
+gm_status gmi_vae_feed(gm_vae *v, gmi_prog *p, const gmi_core_rows *from, int64_t r0, int64_t n); /* into the program's x and cond, zeros behind */
+gm_status gmi_vae_row_elbo(gm_vae *v, const gmi_core_rows *from, int64_t r0, int64_t n, int32_t samples, uint64_t seed, double *out);
+gm_status gmi_vae_row_error(gm_vae *v, const gmi_core_rows *from, int64_t r0, int64_t n, double *out); /* |x - reconstruction|^2, model units, summed */
+gm_status gmi_vae_row_mean(gm_vae *v, const gmi_core_rows *from, int64_t r0, int64_t n, gmi_real *out); /* [n, d] */
+
 /* ---- vae_eval.c ---- */
+/* Rows of the evaluation's program that takes the next `left` rows. */
+int64_t gmi_vae_evaluate_chunk(const gm_vae *v, int64_t left);
+/* log p(x) by k importance samples; se may be NULL. */
+gm_status gmi_vae_row_log(gm_vae *v, const gmi_core_rows *from, int64_t r0, int64_t n, int32_t k, uint64_t seed, double *nats, GM_OPT double *se);
 gm_status gmi_vae_evaluate(gm_vae *v, gm_dataset *d, int32_t samples, gmi_tick_fn tick, void *user, gm_record *r, GM_OPT double *criterion);
 
 /* ---- vae_step.c ---- */
@@ -88,8 +105,8 @@ gm_status gmi_vae_fit_step(void *self, const gmi_fit_batch *b, gm_record *r);
 
 /* ---- vae_fit.c ---- */
 gm_status gmi_vae_fits(const gm_vae *v, gm_dataset *d); /* the dataset's samples are the model's */
-/* Rows of a dataset, scaled and checked, into a program's x and cond. */
-gm_status gmi_vae_feed_rows(gm_vae *v, gmi_prog *p, gm_dataset *d, const int64_t *index, int64_t n);
+/* Rows of a dataset, scaled and checked, into a program's x and cond; first: what messages call the first of them. */
+gm_status gmi_vae_feed_rows(gm_vae *v, gmi_prog *p, gm_dataset *d, const int64_t *index, int64_t n, int64_t first);
 /* The output's bias such that p(x|z) begins at the data's mean: logits, means, log frequencies. */
 gm_status gmi_vae_bias_init(gm_vae *v, gm_dataset *d);
 

@@ -4,15 +4,15 @@
 
 gm_status gmi_vae_fits(const gm_vae *v, gm_dataset *d) { return gmi_core_fits(&v->m, v->plan.conditional, d); }
 
-gm_status gmi_vae_feed_rows(gm_vae *v, gmi_prog *p, gm_dataset *d, const int64_t *index, int64_t n)
+gm_status gmi_vae_feed_rows(gm_vae *v, gmi_prog *p, gm_dataset *d, const int64_t *index, int64_t n, int64_t first)
 {
     const int bytes_in_range = v->m.spec.dtype == GM_U8 && v->m.spec.scaling == GM_SCALE_UNIT && v->m.spec.hi - v->m.spec.lo >= 255;
     gmi_real *x = gmi_prog_in(p, "x"), *cond = v->plan.conditional ? gmi_prog_in(p, "cond") : NULL;
     gm_status s = gmi_dataset_fetch(d, n, index, &v->m.scaler, x, cond);
     if (s) return s;
-    if (v->plan.likelihood == GM_LIKELIHOOD_CATEGORICAL) return gmi_vae_indices(v, p, x, n, 0);
+    if (v->plan.likelihood == GM_LIKELIHOOD_CATEGORICAL) return gmi_vae_indices(v, p, x, n, first);
     if (v->plan.lo > v->plan.hi || bytes_in_range) return GM_OK;
-    return gmi_core_check_values(&v->m, x, n, 0, v->plan.lo, v->plan.hi);
+    return gmi_core_check_values(&v->m, x, n, first, v->plan.lo, v->plan.hi);
 }
 
 /* ---- output bias ---- */

@@ -15,6 +15,7 @@ double gmi_num_log(double x);
 double gmi_num_exp(double x);
 double gmi_num_floor(double x);
 double gmi_num_powi(double x, int64_t n);                      /* n >= 0 */
+double gmi_num_atan(double x);
 void gmi_num_turn(double u, double *sine, double *cosine);    /* sin and cos of 2 pi u */
 
 /* ---- init.c: fills out (dense row-major over dims) for "glorot_uniform", "he_normal", "normal 0.02", "orthogonal 1", "zeros", "ones", "constant 0.1",

@@ -154,6 +154,13 @@ static gm_status make(gmi_progs *s, const gmi_prog_key *key, gm_params *w, gmi_p
 gm_status gmi_progs_get(gmi_progs *s, gmi_prog_key key, gm_params *w, gmi_prog **out)
 {
     gmi_prog *p = gmi_progs_find(s, key, w);
+    if (!p && s->ladder && key.rows >= 4) {
+        gmi_prog_key fewer = key;
+        fewer.rows /= 4;
+        gm_status st = gmi_progs_get(s, fewer, w, &p);
+        if (st) return st;
+        p = NULL;
+    }
     if (!p) {
         gm_status st = make(s, &key, w, &p);
         while (st == GM_E_BUDGET && evict(s)) {

@@ -91,7 +91,8 @@ gm_status gmi_vae_prior(gm_vae *v, uint64_t seed, int64_t first, double truncati
 gm_status gmi_vae_feed(gm_vae *v, gmi_prog *p, const gmi_core_rows *from, int64_t r0, int64_t n); /* into the program's x and cond, zeros behind */
 gm_status gmi_vae_row_elbo(gm_vae *v, const gmi_core_rows *from, int64_t r0, int64_t n, int32_t samples, uint64_t seed, double *out);
 gm_status gmi_vae_row_error(gm_vae *v, const gmi_core_rows *from, int64_t r0, int64_t n, double *out); /* |x - reconstruction|^2, model units, summed */
-gm_status gmi_vae_row_mean(gm_vae *v, const gmi_core_rows *from, int64_t r0, int64_t n, gmi_real *out); /* [n, d] */
+/* q(z|x), [n, d] each; one of them may be NULL. */
+gm_status gmi_vae_row_code(gm_vae *v, const gmi_core_rows *from, int64_t r0, int64_t n, GM_OPT gmi_real *mean, GM_OPT gmi_real *logvar);
 
 /* ---- vae_eval.c ---- */
 /* Rows of the evaluation's program that takes the next `left` rows. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* vae_score.c: figures of single rows: the bound, the error of the reconstruction, the posterior's mean.
+/* vae_score.c: figures of single rows: the bound, the error of the reconstruction, the posterior.
  *
  * Rows come from tensors or from a dataset, by their numbers, and noise is keyed by these numbers, so that neither the split into programs nor the place a
  * row comes from leaves a trace. Sums over draws, dimensions and elements run in double, in order. */
@@ -88,7 +88,7 @@ gm_status gmi_vae_row_error(gm_vae *v, const gmi_core_rows *from, int64_t r0, in
     return s;
 }
 
-gm_status gmi_vae_row_mean(gm_vae *v, const gmi_core_rows *from, int64_t r0, int64_t n, gmi_real *out)
+gm_status gmi_vae_row_code(gm_vae *v, const gmi_core_rows *from, int64_t r0, int64_t n, gmi_real *mean, gmi_real *logvar)
 {
     const int64_t d = v->o.latent_dim;
     gmi_prog *p;
@@ -99,7 +99,8 @@ gm_status gmi_vae_row_mean(gm_vae *v, const gmi_core_rows *from, int64_t r0, int
         s = gmi_vae_prog(v, GMI_VAE_ENCODE, 0, size, &p);
         if (!s) s = gmi_vae_feed(v, p, from, r0 + at, rows);
         if (!s) s = gmi_prog_run(p, v->m.seed, 0, 0);
-        if (!s) memcpy(out + at * d, p->out[0].p, (size_t)(rows * d) * sizeof *out);
+        if (!s && mean) memcpy(mean + at * d, p->out[0].p, (size_t)(rows * d) * sizeof *mean);
+        if (!s && logvar) memcpy(logvar + at * d, p->out[1].p, (size_t)(rows * d) * sizeof *logvar);
     }
     return s;
 }

@@ -81,6 +81,8 @@ static gm_status create(gm_context *c, const gm_model *m, const gm_latent_option
     family = family_of(m);
     if (!family) return gmi_fail(c, GM_E_UNSUPPORTED, "a model of family %S cannot be used as a representation", m->kind->name);
     if (!m->weights) return gmi_fail(c, GM_E_UNSUPPORTED, "the model was loaded as a header alone: load it with GM_USE_ALL");
+    if (m->calibration.set && m->calibration.dim && m->calibration.dim != m->latent_dim)
+        return gmi_fail(c, GM_E_MODEL, "the model's calibration has a density of %i dimensions, z has %i", m->calibration.dim, m->latent_dim);
     gm_latent *l = gmi_alloc(c, sizeof *l);
     if (!l) return GM_E_NOMEM;
     l->ctx = c;
@@ -260,7 +262,7 @@ static void store_code(const gm_latent *l, int64_t r0, int64_t n, const gmi_late
 static gm_status check_encode(gm_latent *l, const gm_tensor *x, const gm_tensor *cond, gm_tensor *z, gm_tensor *logvar, gm_tensor *residual, gm_tensor *steps,
                               int64_t *n)
 {
-    gm_status s = gmi_latent_loaded(l, GM_USE_ENCODE | GM_USE_SCORE, "encoding");
+    gm_status s = gmi_latent_loaded(l, GM_USE_ENCODE, "encoding");
     if (!s && residual) s = gmi_latent_loaded(l, GM_USE_DECODE | GM_USE_SCORE, "the residual");
     if (!s) s = gmi_latent_check_x(l, x, cond, n);
     if (!s) s = gmi_core_check_rows(l->core, z, "z", *n, l->dim, 1);
@@ -329,7 +331,7 @@ static gm_status decode(gm_latent *l, const gm_tensor *z, const gm_tensor *cond,
     gm_sample_options o;
     gm_tensor scaled;
     int64_t n = 0;
-    gm_status s = gmi_latent_loaded(l, GM_USE_DECODE | GM_USE_SCORE, "decoding");
+    gm_status s = gmi_latent_loaded(l, GM_USE_DECODE, "decoding");
     if (!s) s = gmi_latent_sample_options(l, given, &o);
     if (!s) s = gmi_latent_check_z(l, z, "z", &n);
     if (!s) s = l->family->check_cond(l, cond, n);
@@ -353,7 +355,7 @@ static gm_status sample(gm_latent *l, const gm_sample_options *given, const gm_t
 {
     gm_sample_options o;
     int64_t n = 0;
-    gm_status s = gmi_latent_loaded(l, GM_USE_DECODE | GM_USE_SCORE, "sampling");
+    gm_status s = gmi_latent_loaded(l, GM_USE_DECODE, "sampling");
     if (!s) s = gmi_latent_sample_options(l, given, &o);
     if (!s) s = gmi_latent_check_x(l, x, cond, &n);
     if (!s) s = gmi_core_check_out(l->core, x, "x", n);
@@ -373,8 +375,8 @@ static gm_status reconstruct(gm_latent *l, const gm_tensor *x, const gm_tensor *
     gm_sample_options o;
     gm_tensor z;
     int64_t dims[2];
-    gm_status s = gmi_latent_loaded(l, GM_USE_ENCODE | GM_USE_SCORE, "encoding");
-    if (!s) s = gmi_latent_loaded(l, GM_USE_DECODE | GM_USE_SCORE, "decoding");
+    gm_status s = gmi_latent_loaded(l, GM_USE_ENCODE, "encoding");
+    if (!s) s = gmi_latent_loaded(l, GM_USE_DECODE, "decoding");
     if (!s) s = gmi_latent_check_x(l, x, cond, &dims[0]);
     if (!s) s = gmi_core_check_out(l->core, out, "out", dims[0]);
     if (s) return s;

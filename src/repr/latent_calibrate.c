@@ -30,20 +30,18 @@ void gm_calibrate_options_init(gm_calibrate_options *o, size_t size)
 
 /* ---- rank ---- */
 
-/* ceil((n + 1)(1 - alpha)) = n + 1 - floor((n + 1) alpha). alpha is a decimal that was rounded to a double, and so is the product: what is within 4 ulp below an
- * integer is that integer (0.29 * 100 is 28.999999999999996). */
-static int64_t rank_of(int64_t n, double alpha)
-{
-    double above = (double)(n + 1) * alpha;
-    return GMI_MAX(n + 1 - (int64_t)(above * (1 + 8.9e-16)), 1);
-}
+/* floor(v), where v comes from a decimal that was rounded to a double: what is within 4 ulp below an integer is that integer (0.29 * 100 is 28.999999999999996). */
+static int64_t whole(double v) { return v < 9e18 ? (int64_t)(v * (1 + 8.9e-16)) : INT64_MAX; }
+
+/* ceil((n + 1)(1 - alpha)) = n + 1 - floor((n + 1) alpha) */
+static int64_t rank_of(int64_t n, double alpha) { return GMI_MAX(n + 1 - whole((double)(n + 1) * alpha), 1); }
 
 static gm_status check_rows(gm_context *c, int64_t n, double alpha)
 {
     if (n < 0) return gmi_fail(c, GM_E_UNSUPPORTED, "the held-out dataset is endless; calibration needs a known number of rows");
     if (n > 0 && rank_of(n, alpha) <= n) return GM_OK;
-    return gmi_fail(c, GM_E_RANGE, "%i held-out rows are too few for a false_positive_rate of %g: the threshold would be score %i of %i; give at least %g rows",
-                    n, alpha, rank_of(n, alpha), n, 1 / alpha - 1);
+    return gmi_fail(c, GM_E_RANGE, "%i held-out rows are too few for a false_positive_rate of %g: the threshold would be score %i of %i; give at least %i rows",
+                    n, alpha, rank_of(n, alpha), n, whole((1 / alpha) * (1 - 1.8e-15)));
 }
 
 static void sink(double *h, int64_t n, int64_t i)

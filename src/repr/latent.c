@@ -52,10 +52,6 @@ static gm_status build(void *self, gm_graph *g, const gmi_prog_key *key, gm_node
     dims[0] = key->rows;
     dims[1] = l->dim;
     *n_out = 1;
-    if (key->kind == GMI_LATENT_START) {
-        out[0] = gm_op_random_normal(g, "invert.z", 2, dims, 1);
-        return GM_OK;
-    }
     gm_node z = gm_graph_input(g, "z", GM_F32, 2, dims);
     gm_node e = gm_op_mul(g, gm_op_random_normal(g, "augment.z", 2, dims, 1), gmi_graph_scalar_input(g, "radius"));
     if (key->kind == GMI_LATENT_NEAR) e = gm_op_mul(g, e, gm_op_exp(g, gm_op_scale(g, gm_graph_input(g, "logvar", GM_F32, 2, dims), 0.5)));
@@ -65,7 +61,7 @@ static gm_status build(void *self, gm_graph *g, const gmi_prog_key *key, gm_node
 
 static const gmi_latent_family *family_of(const gm_model *m)
 {
-    static const gmi_latent_family *const all[] = {&gmi_latent_vae};
+    static const gmi_latent_family *const all[] = {&gmi_latent_vae, &gmi_latent_gan};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         if (!strcmp(all[i]->name, m->kind->name)) return all[i];
     return NULL;
@@ -232,20 +228,6 @@ gm_status gmi_latent_check_x(gm_latent *l, const gm_tensor *x, const gm_tensor *
     return s ? s : l->family->check_cond(l, cond, *n);
 }
 
-gm_status gmi_latent_sample_options(gm_latent *l, const gm_sample_options *given, gm_sample_options *o)
-{
-    gm_context *c = l->ctx;
-    gm_sample_options_init(o, sizeof *o);
-    if (given && gmi_options_merge(o, sizeof *o, given))
-        return gmi_fail(c, GM_E_INVALID, "gm_sample_options.size is wrong, or a field beyond this version is set: call gm_sample_options_init");
-    if (!(o->truncation >= 0) || !gmi_f64_finite(o->truncation))
-        return gmi_fail(c, GM_E_RANGE, "truncation is %g; it scales z and must be 0 or positive", o->truncation);
-    if (o->first < 0) return gmi_fail(c, GM_E_RANGE, "first is %i; it is the number of the first row, 0 or positive", o->first);
-    if (o->draw != GM_DRAW_MEAN && o->draw != GM_DRAW_SAMPLE)
-        return gmi_fail(c, GM_E_INVALID, "draw is %d; give GM_DRAW_MEAN or GM_DRAW_SAMPLE", o->draw);
-    return GM_OK;
-}
-
 /* ---- encode ---- */
 
 static void store_code(const gm_latent *l, int64_t r0, int64_t n, const gmi_latent_code *k, gm_tensor *z, gm_tensor *logvar, gm_tensor *residual, gm_tensor *steps)
@@ -332,7 +314,7 @@ static gm_status decode(gm_latent *l, const gm_tensor *z, const gm_tensor *cond,
     gm_tensor scaled;
     int64_t n = 0;
     gm_status s = gmi_latent_loaded(l, GM_USE_DECODE, "decoding");
-    if (!s) s = gmi_latent_sample_options(l, given, &o);
+    if (!s) s = gmi_core_sample_options(l->core, given, &o);
     if (!s) s = gmi_latent_check_z(l, z, "z", &n);
     if (!s) s = l->family->check_cond(l, cond, n);
     if (!s) s = gmi_core_check_out(l->core, x, "x", n);
@@ -356,7 +338,7 @@ static gm_status sample(gm_latent *l, const gm_sample_options *given, const gm_t
     gm_sample_options o;
     int64_t n = 0;
     gm_status s = gmi_latent_loaded(l, GM_USE_DECODE, "sampling");
-    if (!s) s = gmi_latent_sample_options(l, given, &o);
+    if (!s) s = gmi_core_sample_options(l->core, given, &o);
     if (!s) s = gmi_latent_check_x(l, x, cond, &n);
     if (!s) s = gmi_core_check_out(l->core, x, "x", n);
     if (!s && z) s = gmi_core_check_rows(l->core, z, "z", n, l->dim, 1);

@@ -37,9 +37,8 @@ enum { GMI_LATENT_CODE, GMI_LATENT_LOGVAR, GMI_LATENT_SUMS, GMI_LATENT_ROWS, GMI
 
 /* Kinds of a latent's own programs. Inputs: z, logvar [n, dim], radius. */
 enum {
-    GMI_LATENT_NEAR,      /* z + radius exp(logvar / 2) e */
-    GMI_LATENT_NEAR_CODE, /* z + radius e */
-    GMI_LATENT_START      /* e: where inversion starts */
+    GMI_LATENT_NEAR,     /* z + radius exp(logvar / 2) e */
+    GMI_LATENT_NEAR_CODE /* z + radius e */
 };
 
 struct gm_latent {
@@ -80,8 +79,6 @@ gm_status gmi_latent_check_vector(gm_latent *l, const gm_tensor *t, const char *
 gm_status gmi_latent_check_z(gm_latent *l, const gm_tensor *z, const char *name, int64_t *n);
 /* x and cond; *n rows. */
 gm_status gmi_latent_check_x(gm_latent *l, const gm_tensor *x, const gm_tensor *cond, int64_t *n);
-/* Merged and checked. */
-gm_status gmi_latent_sample_options(gm_latent *l, const gm_sample_options *given, gm_sample_options *o);
 
 /* ---- shared steps ---- */
 /* All n rows of x into z [n, dim] (and logvar, where not NULL). */

@@ -58,7 +58,7 @@ static gm_status augment(gm_latent *l, const gm_tensor *x, const gm_tensor *cond
     int64_t n = 0;
     gm_status s = gmi_latent_loaded(l, GM_USE_ENCODE, "encoding");
     if (!s) s = gmi_latent_loaded(l, GM_USE_DECODE, "decoding");
-    if (!s) s = gmi_latent_sample_options(l, given, &o);
+    if (!s) s = gmi_core_sample_options(l->core, given, &o);
     if (!s) s = check_radius(l, radius);
     if (!s) s = gmi_latent_check_x(l, x, cond, &n);
     if (!s) s = gmi_core_check_out(l->core, out, "out", n);

@@ -27,7 +27,8 @@ static void all(gm_context *c, gm_latent *l, int n, int conditional, outputs *o)
     gm_sample_options so;
     gm_tensor *x = vae_rows(c, X, n, LX), *y = vae_labels(c, LABEL, n), *z = vae_rows(c, o->z, n, LD), *lv = vae_rows(c, o->logvar, n, LD);
     gm_tensor *r = vae_vector(c, o->residual, n), *s = vae_labels(c, o->steps, n), *to = vae_rows(c, o->x, n, LX), *drawn = vae_rows(c, o->drawn, n, LX);
-    gm_tensor *sx = vae_rows(c, o->sampled, n, LX), *sz = vae_rows(c, o->sampled_z, n, LD), *again = vae_rows(c, o->again, n, LX), *cond = conditional ? y : NULL;
+    gm_tensor *sx = vae_rows(c, o->sampled, n, LX), *sz = vae_rows(c, o->sampled_z, n, LD), *again = vae_rows(c, o->again, n, LX),
+        *cond = conditional ? y : NULL;
     gm_sample_options_init(&so, sizeof so);
     so.seed = 5;
     so.first = 3;
@@ -56,9 +57,12 @@ static void all(gm_context *c, gm_latent *l, int n, int conditional, outputs *o)
 static int same_rows(const outputs *a, const outputs *b, int n)
 {
     const size_t k = (size_t)n;
-    return !memcmp(a->z, b->z, k * sizeof a->z[0]) && !memcmp(a->logvar, b->logvar, k * sizeof a->z[0]) && !memcmp(a->residual, b->residual, k * sizeof(float)) &&
-           !memcmp(a->x, b->x, k * sizeof a->x[0]) && !memcmp(a->drawn, b->drawn, k * sizeof a->x[0]) && !memcmp(a->sampled, b->sampled, k * sizeof a->x[0]) &&
-           !memcmp(a->sampled_z, b->sampled_z, k * sizeof a->z[0]) && !memcmp(a->again, b->again, k * sizeof a->x[0]) && !memcmp(a->steps, b->steps, k * sizeof(int32_t));
+    return !memcmp(a->z, b->z, k * sizeof a->z[0]) && !memcmp(a->logvar, b->logvar, k * sizeof a->z[0]) &&
+        !memcmp(a->residual, b->residual, k * sizeof(float)) &&
+           !memcmp(a->x, b->x, k * sizeof a->x[0]) && !memcmp(a->drawn, b->drawn, k * sizeof a->x[0]) &&
+               !memcmp(a->sampled, b->sampled, k * sizeof a->x[0]) &&
+           !memcmp(a->sampled_z, b->sampled_z, k * sizeof a->z[0]) && !memcmp(a->again, b->again, k * sizeof a->x[0]) &&
+               !memcmp(a->steps, b->steps, k * sizeof(int32_t));
 }
 
 /* ---- against the VAE's own calls ---- */
@@ -70,7 +74,8 @@ static void as_the_vae(gm_context *c, int classes)
     gm_vae *v = latent_vae(c, "elbo", classes);
     gm_latent *l = latent_of(c, v, NULL);
     gm_sample_options so;
-    gm_tensor *tx = vae_rows(c, X, N, LX), *y = vae_labels(c, LABEL, N), *tz = vae_rows(c, z, N, LD), *tl = vae_rows(c, lv, N, LD), *to = vae_rows(c, x, N, LX);
+    gm_tensor *tx = vae_rows(c, X, N, LX), *y = vae_labels(c, LABEL, N), *tz = vae_rows(c, z, N, LD), *tl = vae_rows(c, lv, N, LD),
+        *to = vae_rows(c, x, N, LX);
     gm_tensor *ts = vae_rows(c, scaled, N, LD), *tt = vae_rows(c, two, N, LX), *cond = classes ? y : NULL, *part;
     int i, j, wrong = 0;
     all(c, l, N, classes, &o);
@@ -206,7 +211,8 @@ static void memory(gm_context *c)
     }
     is_int(allocated, 0, "after a call of %d rows, calls of fewer allocate nothing", N);
     for (s = 0; s < 2; s++) {
-        gm_tensor *x = vae_rows(c, X, N, LX), *r = vae_vector(c, o.residual, N), *to = vae_rows(c, o.x, N, LX), *small = vae_rows(c, X, 5, LX), *r5 = vae_vector(c, o.residual, 5);
+        gm_tensor *x = vae_rows(c, X, N, LX), *r = vae_vector(c, o.residual, N), *to = vae_rows(c, o.x, N, LX), *small = vae_rows(c, X, 5, LX),
+            *r5 = vae_vector(c, o.residual, 5);
         gm_tensor *to5 = vae_rows(c, o.x, 5, LX);
         before = c->alloc_count;
         must(gm_latent_score(l, GM_SCORE_ELBO, s ? small : x, NULL, s ? r5 : r, NULL));
@@ -237,7 +243,8 @@ static void options(gm_context *c)
     must(gm_vae_snapshot(v, &m));
     memset(&o, 1, sizeof o);
     gm_latent_options_init(&o, sizeof o);
-    ok(o.batch == 256 && o.invert_steps == 200 && o.invert_starts == 4 && o.invert_rate == 0.1 && o.score_samples == 8 && o.seed == 0 && !o.progress && !o.user,
+    ok(o.batch == 256 && o.invert_steps == 200 && o.invert_starts == 4 && o.invert_rate == 0.1 && o.score_samples == 8 && o.seed == 0 && !o.progress &&
+           !o.user,
        "the defaults are those of the header");
     p = o;
     p.batch = 0;
@@ -313,7 +320,8 @@ static void arguments(gm_context *c)
     gm_vae *v = latent_vae(c, "elbo", 3);
     gm_latent *l = latent_of(c, v, NULL);
     gm_sample_options so;
-    gm_tensor *tx = vae_rows(c, x, 4, LX), *tz = vae_rows(c, z, 4, LD), *tr = vae_vector(c, r, 4), *ts = vae_labels(c, steps, 4), *y = vae_labels(c, steps, 4);
+    gm_tensor *tx = vae_rows(c, x, 4, LX), *tz = vae_rows(c, z, 4, LD), *tr = vae_vector(c, r, 4), *ts = vae_labels(c, steps, 4),
+        *y = vae_labels(c, steps, 4);
     gm_tensor *bad = vae_labels(c, label, 4), *wide = vae_rows(c, x, 4, 4), *few = vae_rows(c, z, 3, LD), *r3 = vae_vector(c, r, 3), *fixed = NULL;
     const int64_t dims[2] = {4, LD};
     must(gm_tensor_wrap_const(c, GM_F32, 2, dims, NULL, z, &fixed));

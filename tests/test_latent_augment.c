@@ -134,12 +134,14 @@ static void balance(gm_context *c, const bytes *given, int conditional, int64_t 
     lo.progress = count_work;
     lo.user = &calls;
     gm_latent *l = latent_of(c, v, &lo);
-    gm_tensor *t = vae_wrap(c, GM_U8, b.x, 4, 18, 1, 3, 3), *y = vae_labels(c, b.label, 18), *to = vae_wrap(c, GM_U8, out, 4, 3 * PER, 1, 3, 3), *ty = vae_labels(c, label, 3 * PER);
+    gm_tensor *t = vae_wrap(c, GM_U8, b.x, 4, 18, 1, 3, 3), *y = vae_labels(c, b.label, 18), *to = vae_wrap(c, GM_U8, out, 4, 3 * PER, 1, 3, 3),
+        *ty = vae_labels(c, label, 3 * PER);
     must(gm_dataset_from_tensor(t, y, NULL, &d));
     must(gm_latent_balance(l, d, PER, 0.5, 9, &e));
     is_int(gm_dataset_count(e), 3 * PER, "%d rows a class", PER);
     spec = gm_dataset_spec(e);
-    ok(spec->dtype == GM_U8 && spec->classes == 3 && spec->rank == 3 && spec->dims[2] == 3 && spec->hi == gm_dataset_spec(d)->hi, "of the data's type, shape, bounds and classes");
+    ok(spec->dtype == GM_U8 && spec->classes == 3 && spec->rank == 3 && spec->dims[2] == 3 && spec->hi == gm_dataset_spec(d)->hi,
+           "of the data's type, shape, bounds and classes");
     ok(calls > 0, "progress was told");
     must(gm_dataset_read(e, 0, to, ty));
     for (k = 0; k < 3; k++) {

@@ -44,8 +44,10 @@ static void ranks(gm_context *c)
         int64_t n;
         double alpha;
         int64_t k; /* ceil((n + 1)(1 - alpha)) of the decimal alpha; 0: too few rows */
-    } want[] = {{19, 0.05, 19}, {18, 0.05, 0}, {20, 0.05, 20}, {39, 0.05, 38},  {99, 0.05, 95}, {9, 0.1, 9},    {8, 0.1, 0},    {9, 0.3, 7},    {99, 0.29, 71}, {99, 0.01, 99},
-                {98, 0.01, 0},  {1, 0.5, 1},   {2, 0.5, 2},   {3, 0.5, 2},     {10, 0.9, 2},   {10, 0.999, 1}, {99, 0.07, 93}, {99, 0.57, 43}, {999, 0.001, 999}};
+    } want[] = {{19, 0.05, 19}, {18, 0.05, 0}, {20, 0.05, 20}, {39, 0.05, 38},  {99, 0.05, 95}, {9, 0.1, 9},    {8, 0.1, 0},    {9, 0.3, 7},
+        {99, 0.29, 71}, {99, 0.01, 99},
+                {98, 0.01, 0},  {1, 0.5, 1},   {2, 0.5, 2},   {3, 0.5, 2},     {10, 0.9, 2},   {10, 0.999, 1}, {99, 0.07, 93}, {99, 0.57, 43},
+                    {999, 0.001, 999}};
     static float x[1000];
     gm_vae *v = latent_identity(c, 1, 1);
     const gm_model *m = NULL;
@@ -228,7 +230,8 @@ static void refusals(gm_context *c)
     for (i = 0; i < 30 * LX; i++) x[i / LX][i % LX] = (float)vae_random(&seed);
     must(gm_vae_snapshot(v, &m));
     gm_calibrate_options_init(&o, sizeof o);
-    ok(o.score == -1 && o.false_positive_rate == 0.05 && !o.density && o.score_samples == 8 && o.seed == 0 && !o.progress, "the defaults are those of the header");
+    ok(o.score == -1 && o.false_positive_rate == 0.05 && !o.density && o.score_samples == 8 && o.seed == 0 && !o.progress,
+           "the defaults are those of the header");
     refused(c, gm_model_calibrate(c, NULL, d, NULL, &k), GM_E_INVALID, "model_calibrate: the model is NULL");
     refused(c, gm_model_calibrate(c, m, NULL, NULL, &k), GM_E_INVALID, "the held-out dataset is NULL");
     refused(c, gm_model_calibrate(c, m, other, NULL, &k), GM_E_SHAPE, "the dataset's samples are [2]");

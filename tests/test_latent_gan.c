@@ -47,7 +47,8 @@ typedef struct found {
 
 static void invert(gm_context *c, gm_latent *l, int n, int conditional, found *f)
 {
-    gm_tensor *x = vae_rows(c, X, n, GX), *y = vae_labels(c, LABEL, n), *z = vae_rows(c, f->z, n, GD), *r = vae_vector(c, f->residual, n), *s = vae_labels(c, f->steps, n);
+    gm_tensor *x = vae_rows(c, X, n, GX), *y = vae_labels(c, LABEL, n), *z = vae_rows(c, f->z, n, GD), *r = vae_vector(c, f->residual, n),
+        *s = vae_labels(c, f->steps, n);
     gm_tensor *to = vae_rows(c, f->x, n, GX), *cond = conditional ? y : NULL;
     must(gm_latent_encode(l, x, cond, z, NULL, r, s));
     must(gm_latent_reconstruct(l, x, cond, to));
@@ -192,7 +193,8 @@ static void as_the_gan(gm_context *c, gm_gan *g, const gm_model *m)
     static found f;
     gm_sample_options so;
     gm_latent *l = NULL;
-    gm_tensor *tz = vae_rows(c, z, N, GD), *ta = vae_rows(c, a, N, GX), *tb = vae_rows(c, b, N, GX), *ts = vae_vector(c, score, N), *t2 = vae_vector(c, again, N), *tx = vae_rows(c, X, N, GX);
+    gm_tensor *tz = vae_rows(c, z, N, GD), *ta = vae_rows(c, a, N, GX), *tb = vae_rows(c, b, N, GX), *ts = vae_vector(c, score, N),
+        *t2 = vae_vector(c, again, N), *tx = vae_rows(c, X, N, GX);
     int i, wrong = 0;
     must(gm_latent_create(c, m, NULL, &l));
     gm_sample_options_init(&so, sizeof so);
@@ -209,7 +211,8 @@ static void as_the_gan(gm_context *c, gm_gan *g, const gm_model *m)
     invert(c, l, N, 0, &f);
     must(gm_latent_score(l, GM_SCORE_RESIDUAL, tx, NULL, ts, NULL));
     must(gm_latent_score(l, GM_SCORE_RECONSTRUCTION, tx, NULL, t2, NULL));
-    for (i = 0; i < N; i++) wrong += score[i] != (float)((double)f.residual[i] * GX) && fabs((double)score[i] - (double)f.residual[i] * GX) > 1e-6 * (double)score[i];
+    for (i = 0; i < N; i++) wrong += score[i] != (float)((double)f.residual[i] * GX) &&
+        fabs((double)score[i] - (double)f.residual[i] * GX) > 1e-6 * (double)score[i];
     is_int(wrong, 0, "RESIDUAL is the residual summed over elements");
     ok(!memcmp(score, again, sizeof score), "RECONSTRUCTION is RESIDUAL");
     must(gm_latent_score(l, GM_SCORE_MAHALANOBIS, tx, NULL, ts, NULL));

@@ -33,7 +33,8 @@ static void against_all(gm_context *c, gm_latent *l, int m, int n, int k)
 {
     int32_t *index = malloc(sizeof *index * (size_t)(n * k));
     float *distance = malloc(sizeof *distance * (size_t)(n * k));
-    gm_tensor *tb = vae_rows(c, BANK, m, LD), *tz = vae_rows(c, Z, n, LD), *ti = vae_wrap(c, GM_I32, index, 2, n, k, 0, 0), *td = vae_wrap(c, GM_F32, distance, 2, n, k, 0, 0);
+    gm_tensor *tb = vae_rows(c, BANK, m, LD), *tz = vae_rows(c, Z, n, LD), *ti = vae_wrap(c, GM_I32, index, 2, n, k, 0, 0),
+        *td = vae_wrap(c, GM_F32, distance, 2, n, k, 0, 0);
     int i, wrong = 0;
     must(gm_latent_nearest(l, tb, tz, ti, td));
     for (i = 0; i < n; i++) wrong += wrong_row(i, m, k, index + i * k, distance + i * k);
@@ -52,7 +53,8 @@ static void same(gm_context *c, gm_vae *v)
     enum { K = 6 };
     static int32_t first[N][K], index[N][K], flipped[K][N];
     static float d1[N][K], d2[N][K], column[LD][M];
-    static const int64_t dims[2] = {M, LD}, strides[2] = {sizeof(float), M * sizeof(float)}, idims[2] = {N, K}, istrides[2] = {sizeof(int32_t), N * sizeof(int32_t)};
+    static const int64_t dims[2] = {M, LD}, strides[2] = {sizeof(float), M * sizeof(float)}, idims[2] = {N, K},
+        istrides[2] = {sizeof(int32_t), N * sizeof(int32_t)};
     const gm_model *m = NULL;
     gm_latent *l = NULL;
     int32_t threads;
@@ -105,8 +107,10 @@ static void refusals(gm_context *c, gm_latent *l)
 {
     static int32_t index[4][3];
     static float distance[4][3];
-    gm_tensor *tb = vae_rows(c, BANK, 2, LD), *tz = vae_rows(c, Z, 4, LD), *ti = vae_wrap(c, GM_I32, index, 2, 4, 3, 0, 0), *two = vae_wrap(c, GM_I32, index, 2, 4, 2, 0, 0);
-    gm_tensor *rows = vae_wrap(c, GM_I32, index, 2, 3, 2, 0, 0), *none = vae_wrap(c, GM_I32, index, 2, 4, 0, 0, 0), *td = vae_rows(c, distance, 4, 3), *thin = vae_rows(c, Z, 4, 2);
+    gm_tensor *tb = vae_rows(c, BANK, 2, LD), *tz = vae_rows(c, Z, 4, LD), *ti = vae_wrap(c, GM_I32, index, 2, 4, 3, 0, 0),
+        *two = vae_wrap(c, GM_I32, index, 2, 4, 2, 0, 0);
+    gm_tensor *rows = vae_wrap(c, GM_I32, index, 2, 3, 2, 0, 0), *none = vae_wrap(c, GM_I32, index, 2, 4, 0, 0, 0), *td = vae_rows(c, distance, 4, 3),
+        *thin = vae_rows(c, Z, 4, 2);
     refused(c, gm_latent_nearest(l, tb, tz, ti, NULL), GM_E_RANGE, "latent_nearest: index asks for 3 neighbours; the bank has 2 rows");
     refused(c, gm_latent_nearest(l, tb, tz, none, NULL), GM_E_RANGE, "index asks for 0");
     refused(c, gm_latent_nearest(l, tb, tz, rows, NULL), GM_E_SHAPE, "it must be [4,k]");

@@ -65,7 +65,8 @@ static void interpolate(gm_context *c, gm_latent *l)
 /* Where there is no one great circle, or it is a line. */
 static void special(gm_context *c, gm_latent *l)
 {
-    static const float a[LD] = {1, 2, -2}, zero[LD] = {0, 0, 0}, twice[LD] = {2, 4, -4}, against[LD] = {-1, -2, 2}, near_a[LD] = {1.00001f, 2, -2}, x[LD] = {1, 0, 0}, y[LD] = {0, 1, 0};
+    static const float a[LD] = {1, 2, -2}, zero[LD] = {0, 0, 0}, twice[LD] = {2, 4, -4}, against[LD] = {-1, -2, 2}, near_a[LD] = {1.00001f, 2, -2},
+        x[LD] = {1, 0, 0}, y[LD] = {0, 1, 0};
     static float z[3][LD];
     path(c, l, a, zero, GM_PATH_SPHERICAL, 3, z);
     near(length(z[1]), 1.5, 1e-7, "to 0: a straight line");

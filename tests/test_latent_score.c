@@ -31,7 +31,8 @@ static void against_the_vae(gm_context *c, const char *objective, int classes)
     gm_latent_options o;
     gm_record r;
     gm_vae *v = latent_vae(c, objective, classes);
-    gm_tensor *x = vae_rows(c, X, N, LX), *y = vae_labels(c, LABEL, N), *tz = vae_rows(c, z, N, LD), *to = vae_rows(c, out, N, LX), *tn = vae_vector(c, nats, N);
+    gm_tensor *x = vae_rows(c, X, N, LX), *y = vae_labels(c, LABEL, N), *tz = vae_rows(c, z, N, LD), *to = vae_rows(c, out, N, LX),
+        *tn = vae_vector(c, nats, N);
     gm_dataset *d = NULL;
     double sum = 0;
     int i, j, wrong = 0;
@@ -155,7 +156,8 @@ static void bytes(gm_context *c)
     o.latent_dim = 2;
     must(gm_vae_create(c, &spec, &o, &v));
     gm_latent *l = latent_of(c, v, NULL);
-    gm_tensor *x = vae_wrap(c, GM_U8, pixels, 4, K, 1, 4, 4), *to = vae_wrap(c, GM_U8, out, 4, K, 1, 4, 4), *ts = vae_vector(c, score, K), *tr = vae_vector(c, residual, K);
+    gm_tensor *x = vae_wrap(c, GM_U8, pixels, 4, K, 1, 4, 4), *to = vae_wrap(c, GM_U8, out, 4, K, 1, 4, 4), *ts = vae_vector(c, score, K),
+        *tr = vae_vector(c, residual, K);
     gm_tensor *tz = vae_rows(c, z, K, 2);
     must(gm_latent_score(l, GM_SCORE_RECONSTRUCTION, x, NULL, ts, NULL));
     must(gm_latent_encode(l, x, NULL, tz, NULL, tr, NULL));

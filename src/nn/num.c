@@ -2,7 +2,7 @@
 /* num.c: a few elementary functions of double for host-side numbers: initial weights, schedules, bias corrections.
  *
  * Only + - * / on doubles and integer arithmetic, no contraction, no library: the bits are the same on every platform that has IEEE 754 doubles.
- * sqrt is correctly rounded (an integer remainder); log, exp, sine and cosine are within 2 ulp (series after an exact reduction). The vector
+ * sqrt is correctly rounded (an integer remainder); log, exp, sine and cosine are within 2 ulp (series after an exact reduction), the arc tangent within 4. The vector
  * kernels of float are elsewhere (kernels/math.h); nothing here is fast and nothing here runs per element of a step. */
 #include "nn/nn.h"
 

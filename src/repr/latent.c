@@ -128,7 +128,8 @@ const gm_model *gm_latent_model(const gm_latent *l) { return l ? l->model : NULL
 gm_status gmi_latent_begin(gm_latent *l, const char *call)
 {
     gmi_enter(l->ctx, call);
-    if (l->busy) return gmi_leave(l->ctx, gmi_fail(l->ctx, GM_E_BUSY, "this gm_latent is in the middle of %s: use another one inside a progress callback", l->call));
+    if (l->busy)
+        return gmi_leave(l->ctx, gmi_fail(l->ctx, GM_E_BUSY, "this gm_latent is in the middle of %s: use another one inside a progress callback", l->call));
     l->busy = 1;
     l->refs++;
     l->call = call;
@@ -230,7 +231,8 @@ gm_status gmi_latent_check_x(gm_latent *l, const gm_tensor *x, const gm_tensor *
 
 /* ---- encode ---- */
 
-static void store_code(const gm_latent *l, int64_t r0, int64_t n, const gmi_latent_code *k, gm_tensor *z, gm_tensor *logvar, gm_tensor *residual, gm_tensor *steps)
+static void store_code(const gm_latent *l, int64_t r0, int64_t n, const gmi_latent_code *k, gm_tensor *z, gm_tensor *logvar, gm_tensor *residual,
+                       gm_tensor *steps)
 {
     gmi_tensor_from_real(z, r0, r0 + n, 1, 0, k->z);
     if (logvar) gmi_tensor_from_real(logvar, r0, r0 + n, 1, 0, k->logvar);

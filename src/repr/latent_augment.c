@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* latent_augment.c: samples near given ones, and datasets filled up with them.
  *
- * A sample near x is decode(z + radius s e) with z its encoding, e ~ N(0, 1) keyed by (seed, number of the row), and s the posterior's deviation of a VAE, else 1.
- * balance keeps the rows of a class, and makes what is missing near them in turn: the j-th new one lies near row j mod (rows of the class). Its noise is
- * keyed by the number it has in the new dataset. Real and made rows have the data's own type and units. */
+ * A sample near x is decode(z + radius s e) with z its encoding, e ~ N(0, 1) keyed by (seed, number of the row), and s the posterior's deviation of a
+ * VAE, else 1. balance keeps the rows of a class, and makes what is missing near them in turn: the j-th new one lies near row j mod (rows of the class).
+ * Its noise is keyed by the number it has in the new dataset. Real and made rows have the data's own type and units. */
 #include "repr/latent.h"
 
 static gm_status check_radius(gm_latent *l, double radius)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* latent_calibrate.c: a threshold on scores with a stated rate of false alarms, from data that the model was not trained on.
  *
- * Split conformal prediction (Vovk et al. 2005; Lei et al. 2018): of n held-out scores and the score of one more row of the same source every order is equally
- * likely, so the new one lies above the k-th smallest, k = ceil((n + 1)(1 - alpha)), with a probability of (n + 1 - k)/(n + 1) <= alpha. For that the noise of the
- * held-out scores must not be that of later ones, which is keyed by rows from 0 on too: calibration's seed is mixed with a word of its own.
- * The density of encodings is a normal one with their mean and covariance S; its inverse is V (L + r)^-1 V' with S = V L V' and the ridge r = 1e-6 times the mean
- * variance, which keeps dimensions that the encoder does not use from dividing by zero. */
+ * Split conformal prediction (Vovk et al. 2005; Lei et al. 2018): of n held-out scores and the score of one more row of the same source every order is
+ * equally likely, so the new one lies above the k-th smallest, k = ceil((n + 1)(1 - alpha)), with a probability of (n + 1 - k)/(n + 1) <= alpha. For
+ * that the noise of the held-out scores must not be that of later ones, which is keyed by rows from 0 on too: calibration's seed is mixed with a word of
+ * its own. The density of encodings is a normal one with their mean and covariance S; its inverse is V (L + r)^-1 V' with S = V L V' and the ridge r =
+ * 1e-6 times the mean variance, which keeps dimensions that the encoder does not use from dividing by zero. */
 #include "repr/latent.h"
 #include "tensor/linalg.h"
 
@@ -30,7 +30,8 @@ void gm_calibrate_options_init(gm_calibrate_options *o, size_t size)
 
 /* ---- rank ---- */
 
-/* floor(v), where v comes from a decimal that was rounded to a double: what is within 4 ulp below an integer is that integer (0.29 * 100 is 28.999999999999996). */
+/* floor(v), where v comes from a decimal that was rounded to a double: what is within 4 ulp below an integer is that integer (0.29 * 100 is
+ * 28.999999999999996). */
 static int64_t whole(double v) { return v < 9e18 ? (int64_t)(v * (1 + 8.9e-16)) : INT64_MAX; }
 
 /* ceil((n + 1)(1 - alpha)) = n + 1 - floor((n + 1) alpha) */

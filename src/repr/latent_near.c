@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* latent_near.c: exact nearest neighbours among rows, in blocks.
  *
- * PASS rows of z meet the bank BLOCK rows at a time; a block is transposed, so that its rows stand side by side in the inner loop. A distance is the sum of squared
- * differences in double, over dimensions in order, whatever the block and the thread: no |a|^2 - 2ab + |b|^2, which loses the digits of what is near. Each
- * row keeps its k nearest in a heap ordered by (distance, number), the farthest on top, and sorts it at the end. Threads share the rows of a pass. */
+ * PASS rows of z meet the bank BLOCK rows at a time; a block is transposed, so that its rows stand side by side in the inner loop. A distance is the sum
+ * of squared differences in double, over dimensions in order, whatever the block and the thread: no |a|^2 - 2ab + |b|^2, which loses the digits of what
+ * is near. Each row keeps its k nearest in a heap ordered by (distance, number), the farthest on top, and sorts it at the end. Threads share the rows of
+ * a pass. */
 #include "repr/latent.h"
 #include "nn/nn.h"
 
@@ -122,7 +123,8 @@ static gm_status check(gm_latent *l, const gm_tensor *bank, const gm_tensor *z, 
     if (index->dtype != GM_I32) return gmi_fail(c, GM_E_DTYPE, "index is %s; it must be i32", have);
     if (index->rank != 2 || index->dims[0] != *n) return gmi_fail(c, GM_E_SHAPE, "index is %s; it must be [%i,k]", have, *n);
     if (index->readonly) return gmi_fail(c, GM_E_READONLY, "index is read-only memory: give a tensor that may be written");
-    if (index->dims[1] < 1 || index->dims[1] > *m) return gmi_fail(c, GM_E_RANGE, "index asks for %i neighbours; the bank has %i rows: 1 to %i", index->dims[1], *m, *m);
+    if (index->dims[1] < 1 || index->dims[1] > *m)
+        return gmi_fail(c, GM_E_RANGE, "index asks for %i neighbours; the bank has %i rows: 1 to %i", index->dims[1], *m, *m);
     if (*m > INT32_MAX) return gmi_fail(c, GM_E_RANGE, "bank has %i rows; numbers of rows are i32", *m);
     return distance ? gmi_core_check_rows(l->core, distance, "distance", *n, index->dims[1], 1) : GM_OK;
 }

@@ -49,9 +49,11 @@ static gm_status check_threshold(gm_latent *l, gm_score s)
     gm_latent_options_init(&usual, sizeof usual);
     if (!k->set) return gmi_fail(l->ctx, GM_E_UNSUPPORTED, "is_anomaly needs a threshold: calibrate the model (gm_model_calibrate)");
     if (k->score != s)
-        return gmi_fail(l->ctx, GM_E_UNSUPPORTED, "the model's threshold is of %s, not of %s: calibrate it for this score", gm_score_name(k->score), gm_score_name(s));
+        return gmi_fail(l->ctx, GM_E_UNSUPPORTED, "the model's threshold is of %s, not of %s: calibrate it for this score", gm_score_name(k->score),
+                        gm_score_name(s));
     if (draws && k->samples != l->o.score_samples)
-        return gmi_fail(l->ctx, GM_E_UNSUPPORTED, "the model's threshold is of scores of %d draws, score_samples is %d: use the same number", k->samples, l->o.score_samples);
+        return gmi_fail(l->ctx, GM_E_UNSUPPORTED, "the model's threshold is of scores of %d draws, score_samples is %d: use the same number", k->samples,
+                        l->o.score_samples);
     if (searched && (l->o.invert_steps != usual.invert_steps || l->o.invert_starts != usual.invert_starts || l->o.invert_rate != usual.invert_rate))
         return gmi_fail(l->ctx, GM_E_UNSUPPORTED, "the model's threshold is of inversions of %d steps, %d starts and rate %g: leave these options as they are",
                         usual.invert_steps, usual.invert_starts, usual.invert_rate);

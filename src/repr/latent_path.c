@@ -13,15 +13,22 @@ const char *gm_path_name(gm_path p)
     return p >= 0 && p < (gm_path)GMI_COUNT(names) ? names[p] : "unknown";
 }
 
-/* One point: f32 [dim] or [1, dim], finite, into to [dim]. */
-static gm_status take_point(gm_latent *l, const gm_tensor *t, const char *name, gmi_real *to)
+/* One point: f32 [dim] or [1, dim]. */
+static gm_status check_point(gm_latent *l, const gm_tensor *t, const char *name)
 {
     char have[96];
     if (!t) return gmi_fail(l->ctx, GM_E_INVALID, "%s is NULL", name);
     gmi_tensor_describe(t, have, sizeof have);
     if (t->dtype != GM_F32) return gmi_fail(l->ctx, GM_E_DTYPE, "%s is %s; it must be f32", name, have);
-    if (!(t->rank == 1 && t->dims[0] == l->dim) && !(t->rank == 2 && t->dims[0] == 1 && t->dims[1] == l->dim))
-        return gmi_fail(l->ctx, GM_E_SHAPE, "%s is %s; it must be [%i] or [1,%i]", name, have, l->dim, l->dim);
+    if ((t->rank == 1 && t->dims[0] == l->dim) || (t->rank == 2 && t->dims[0] == 1 && t->dims[1] == l->dim)) return GM_OK;
+    return gmi_fail(l->ctx, GM_E_SHAPE, "%s is %s; it must be [%i] or [1,%i]", name, have, l->dim, l->dim);
+}
+
+/* Its numbers, finite, into to [dim]. */
+static gm_status take_point(gm_latent *l, const gm_tensor *t, const char *name, gmi_real *to)
+{
+    gm_status s = check_point(l, t, name);
+    if (s) return s;
     if (gmi_tensor_nonfinite_row(t, 0, t->dims[0]) >= 0) return gmi_fail(l->ctx, GM_E_NONFINITE, "%s is not finite", name);
     gmi_tensor_to_real(t, 0, t->dims[0], 1, 0, to);
     return GM_OK;
@@ -147,17 +154,6 @@ gm_status gm_latent_traverse(gm_latent *l, const gm_tensor *z, const gm_tensor *
 
 /* ---- direction ---- */
 
-static gm_status check_direction(gm_latent *l, const gm_tensor *direction)
-{
-    char have[96];
-    if (!direction) return gmi_fail(l->ctx, GM_E_INVALID, "direction is NULL");
-    gmi_tensor_describe(direction, have, sizeof have);
-    if (direction->dtype != GM_F32) return gmi_fail(l->ctx, GM_E_DTYPE, "direction is %s; it must be f32", have);
-    if (!(direction->rank == 1 && direction->dims[0] == l->dim) && !(direction->rank == 2 && direction->dims[0] == 1 && direction->dims[1] == l->dim))
-        return gmi_fail(l->ctx, GM_E_SHAPE, "direction is %s; it must be [%i]", have, l->dim);
-    return direction->readonly ? gmi_fail(l->ctx, GM_E_READONLY, "direction is read-only memory: give a tensor that may be written") : GM_OK;
-}
-
 /* Sums of the two sides [2, d] and their rows. */
 static void add_sides(const gm_latent *l, const gm_tensor *z, const gm_tensor *labels, gmi_real *row, double *sum, int64_t rows[2])
 {
@@ -180,7 +176,8 @@ static gm_status find_direction(gm_latent *l, const gm_tensor *z, const gm_tenso
     int64_t n = 0, rows[2];
     gm_status s = gmi_latent_check_z(l, z, "z", &n);
     if (!s) s = gmi_latent_check_vector(l, labels, "labels", GM_I32, n, 0);
-    if (!s) s = check_direction(l, direction);
+    if (!s) s = check_point(l, direction, "direction");
+    if (!s && direction->readonly) s = gmi_fail(l->ctx, GM_E_READONLY, "direction is read-only memory: give a tensor that may be written");
     if (s) return s;
     gmi_real *row = gmi_latent_work(l, GMI_LATENT_CODE, d, sizeof *row);
     double *sum = gmi_latent_work(l, GMI_LATENT_SUMS, 2 * d, sizeof *sum);

@@ -181,6 +181,60 @@ static void bytes(gm_context *c)
     gm_vae_destroy(v);
 }
 
+/* Classes 2 to 5: the error is in class indices; from tensors and from a dataset alike. */
+static void classes(gm_context *c)
+{
+    enum { K = 21 };
+    static uint8_t x[K][4], out[K][4];
+    static float score[K];
+    uint32_t seed = 19;
+    gm_spec spec;
+    gm_vae_options o;
+    gm_calibrate_options ko;
+    gm_info info;
+    gm_vae *v = NULL;
+    gm_dataset *d = NULL;
+    const gm_model *m = NULL, *k = NULL;
+    int i, j, wrong = 0;
+    float most = 0;
+    for (i = 0; i < K * 4; i++) x[i / 4][i % 4] = (uint8_t)(2 + (int)(4 * vae_random(&seed)));
+    vae_spec(&spec, GM_U8, GM_SCALE_NONE, 1, 4, 0, 0);
+    spec.lo = 2;
+    spec.hi = 5;
+    gm_vae_options_init(&o, sizeof o);
+    o.encoder = o.decoder = "dense 8; relu";
+    o.latent_dim = 2;
+    o.likelihood = GM_LIKELIHOOD_CATEGORICAL;
+    must(gm_vae_create(c, &spec, &o, &v));
+    gm_latent *l = latent_of(c, v, NULL);
+    gm_tensor *tx = vae_wrap(c, GM_U8, x, 2, K, 4, 0, 0), *to = vae_wrap(c, GM_U8, out, 2, K, 4, 0, 0), *ts = vae_vector(c, score, K);
+    must(gm_latent_score(l, GM_SCORE_RECONSTRUCTION, tx, NULL, ts, NULL));
+    must(gm_latent_reconstruct(l, tx, NULL, to));
+    for (i = 0; i < K; i++) {
+        int sum = 0;
+        for (j = 0; j < 4; j++) sum += (x[i][j] - out[i][j]) * (x[i][j] - out[i][j]);
+        wrong += score[i] != (float)sum;
+        most = score[i] > most ? score[i] : most;
+    }
+    is_int(wrong, 0, "categorical: the squared error of class indices");
+    must(gm_dataset_from_tensor(tx, NULL, &spec, &d));
+    must(gm_vae_snapshot(v, &m));
+    gm_calibrate_options_init(&ko, sizeof ko);
+    ko.score = GM_SCORE_RECONSTRUCTION;
+    must(gm_model_calibrate(c, m, d, &ko, &k)); /* 22 * 0.95 = 20.9: the 21st of 21 */
+    info.size = sizeof info;
+    must(gm_model_info(k, &info));
+    near(info.threshold, (double)most, 0, "and of a dataset's rows");
+    gm_model_destroy(k);
+    gm_model_destroy(m);
+    gm_dataset_destroy(d);
+    gm_tensor_destroy(tx);
+    gm_tensor_destroy(to);
+    gm_tensor_destroy(ts);
+    gm_latent_destroy(l);
+    gm_vae_destroy(v);
+}
+
 static void refusals(gm_context *c)
 {
     static float score[N];
@@ -224,6 +278,7 @@ int main(void)
     same_bits(c, "iwae 3");
     seeds(c);
     bytes(c);
+    classes(c);
     refusals(c);
     gm_context_destroy(c);
     return done();

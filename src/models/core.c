@@ -47,8 +47,8 @@ void gmi_core_free(gmi_core *m)
 gm_status gmi_core_enter(gmi_core *m, int allowed_inside)
 {
     if (m->busy && !allowed_inside)
-        return gmi_fail(m->ctx, GM_E_BUSY, "the model is being trained by an outer call; inside a progress callback it can encode, decode, "
-                                           "reconstruct, sample, evaluate and be written");
+        return gmi_fail(m->ctx, GM_E_BUSY, "the model is being trained by an outer call; inside a progress callback it can be used (encode, decode, "
+                                           "generate, discriminate, sample, evaluate) and be written");
     return GM_OK;
 }
 

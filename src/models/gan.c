@@ -185,7 +185,7 @@ static gm_status choose_nets(gm_gan *a)
     if (a->o.generator[0] && a->o.discriminator[0]) return GM_OK;
     gmi_buf_init(&gen, a->m.ctx);
     gmi_buf_init(&dis, a->m.ctx);
-    gmi_gan_choose(&a->m.spec, a->m.spec.scaling == GM_SCALE_SIGNED, &gen, &dis);
+    gmi_gan_choose(&a->m.spec, a->m.spec.scaling == GM_SCALE_SIGNED, a->plan.cond == GMI_COND_PROJECTION, &gen, &dis);
     gm_status s = gen.failed || dis.failed ? gmi_nomem(a->m.ctx) : GM_OK;
     const char *chosen[2];
     chosen[0] = a->o.generator[0] ? a->o.generator : gmi_buf_cstr(&gen);

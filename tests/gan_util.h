@@ -73,7 +73,22 @@ TAP_UNUSED static int gan_same(gm_gan *a, gm_gan *b)
     return same;
 }
 
-/* Memory of a parameter, state or nothing. */
+/* Sets a parameter or state. */
+TAP_UNUSED static void gan_set(gm_gan *g, const char *name, const float *from)
+{
+    gm_tensor *t = NULL;
+    int64_t n = 1;
+    int32_t i;
+    if (gm_params_view(gm_gan_params(g), name, &t)) {
+        printf("Bail out! no parameter %s\n", name);
+        exit(1);
+    }
+    for (i = 0; i < gm_tensor_rank(t); i++) n *= gm_tensor_dim(t, i);
+    memcpy(gm_tensor_data(t), from, (size_t)n * sizeof *from);
+    gm_tensor_destroy(t);
+}
+
+/* Memory of a parameter or state, to be read; NULL where there is none. */
 TAP_UNUSED static float *gan_view(gm_params *w, const char *name, int64_t *count)
 {
     gm_tensor *t = NULL;

@@ -204,7 +204,7 @@ static void happy(gm_context *c)
 /* G(z) = W z + b in closed form, in the data's units. */
 static void linear(gm_context *c)
 {
-    static const float w[2][L] = {{1, -2, 0.5f}, {0, 3, 1}}, b[2] = {0.25f, -1}, u[2] = {2, -1}, v = 0.5f;
+    static const float w[2][L] = {{0.1f, -0.2f, 0.05f}, {0, 0.3f, 0.1f}}, b[2] = {0.25f, -0.1f}, u[2] = {2, -1}, v = 0.5f;
     static float z[N][L], x[N][2], score[N];
     gm_spec spec;
     gm_gan_options o;
@@ -218,10 +218,10 @@ static void linear(gm_context *c)
     gm_gan *g = gan_make(c, &spec, &o);
     gm_tensor *tz = vae_rows(c, z, N, L), *tx = vae_rows(c, x, N, 2), *ts = vae_vector(c, score, N);
     gan_normal_rows((float *)z, N * L, 8);
-    memcpy(gan_view(gm_gan_params(g), "generator.0.weight", NULL), w, sizeof w);
-    memcpy(gan_view(gm_gan_params(g), "generator.0.bias", NULL), b, sizeof b);
-    memcpy(gan_view(gm_gan_params(g), "discriminator.0.weight", NULL), u, sizeof u);
-    memcpy(gan_view(gm_gan_params(g), "discriminator.0.bias", NULL), &v, sizeof v);
+    gan_set(g, "generator.0.weight", w[0]);
+    gan_set(g, "generator.0.bias", b);
+    gan_set(g, "discriminator.0.weight", u);
+    gan_set(g, "discriminator.0.bias", &v);
     gan_must(c, gm_gan_generate(g, tz, NULL, tx));
     gan_must(c, gm_gan_discriminate(g, tx, NULL, ts));
     for (int i = 0; i < N; i++) {

@@ -3,35 +3,7 @@
  * leaks, and the objects go on working: the same object, asked again with memory, gives the same bits as one that never failed.
  *
  * Two modes: one request fails, or that one and all after it. The allocator checks the sizes it is told and hands out odd addresses. */
-#include "vae_util.h"
-
-typedef struct counting {
-    size_t live, blocks, calls, fail_at;
-    int sticky, wrong;
-} counting;
-
-static counting mem;
-
-static void *counted(void *user, void *p, size_t old_size, size_t new_size, size_t align)
-{
-    counting *k = user;
-    void *q;
-    (void)align;
-    if (!new_size) {
-        k->live -= old_size;
-        k->blocks -= p != NULL;
-        free(p);
-        return NULL;
-    }
-    k->calls++;
-    if (k->fail_at && (k->sticky ? k->calls >= k->fail_at : k->calls == k->fail_at)) return NULL;
-    if (posix_memalign(&q, 64, new_size)) return NULL;
-    if (p) memcpy(q, p, old_size < new_size ? old_size : new_size);
-    free(p);
-    k->live += new_size - old_size;
-    k->blocks += p == NULL;
-    return q;
-}
+#include "oom_util.h"
 
 enum { N = 12, H = 6, L = 2 };
 static uint8_t pixels[N][1][H][H];
@@ -42,38 +14,9 @@ typedef struct results {
     double objective;
 } results;
 
-/* Everything once; where a call fails it is retried with memory when `again` is set, else the run ends there. */
-typedef struct run {
-    gm_context *c;
-    gm_status first;   /* failure met */
-    int again, bad;    /* bad: a failure that is not GM_E_NOMEM, or a retry that failed */
-} run;
-
-/* 1 = go on. A failure is recorded; the caller repeats the call when 2. */
-static int met(run *r, gm_status s)
+static run story(int again, void *to)
 {
-    if (s == GM_OK) return 1;
-    if (!r->first) r->first = s;
-    if (s != GM_E_NOMEM) {
-        r->bad++;
-        if (r->bad == 1) printf("# %s: %s\n", gm_status_name(s), r->c ? gm_context_error(r->c) : "");
-        return 0;
-    }
-    if (r->again && mem.fail_at) {
-        mem.fail_at = 0;
-        return 2;
-    }
-    return 0;
-}
-#define DO(call)                                                                                                                                     \
-    do {                                                                                                                                             \
-        int m_ = met(&r, call);                                                                                                                      \
-        if (m_ == 2) m_ = met(&r, call);                                                                                                             \
-        if (m_ != 1) goto end;                                                                                                                       \
-    } while (0)
-
-static run story(int again, results *out)
-{
+    results *out = to;
     static const int64_t xd[4] = {N, 1, H, H}, zd[2] = {N, L};
     run r;
     gm_context_options co;
@@ -85,12 +28,7 @@ static run story(int again, results *out)
     gm_writer wr;
     gm_reader rd;
     static char file[1 << 18];
-    memset(&r, 0, sizeof r);
-    r.again = again;
-    gm_context_options_init(&co, sizeof co);
-    co.threads = 1;
-    co.alloc = counted;
-    co.alloc_user = &mem;
+    begin_run(&r, again, &co);
     gm_record_init(&rec, sizeof rec);
     vae_spec(&spec, GM_U8, GM_SCALE_AUTO, 3, 1, H, H);
     gm_vae_options_init(&o, sizeof o);
@@ -129,43 +67,12 @@ end:
     return r;
 }
 
-static void walk(const results *good, int again, int sticky)
-{
-    static results got;
-    size_t n, leaks = 0, wrong = 0, other = 0, differ = 0, total = 0;
-    run r;
-    for (n = 1;; n++) {
-        memset(&mem, 0, sizeof mem);
-        memset(&got, 0, sizeof got);
-        mem.fail_at = n;
-        mem.sticky = sticky;
-        r = story(again, &got);
-        if (!r.first) break; /* never reached: all is done */
-        total++;
-        leaks += mem.blocks != 0 || mem.live != 0;
-        wrong += r.bad != 0;
-        other += r.first != GM_E_NOMEM;
-        if (again) differ += memcmp(&got, good, sizeof got) != 0;
-        if (wrong && total < 3) break;
-    }
-    ok(total > 50, "%s, %s: %d allocations failed in turn", sticky ? "from the Nth on" : "the Nth alone", again ? "retried" : "ended", (int)total);
-    is_int(other + wrong, 0, "always GM_E_NOMEM, and a retry succeeds");
-    is_int(leaks, 0, "nothing leaks");
-    if (again) is_int(differ, 0, "what went on gives the same bits");
-}
-
 int main(void)
 {
-    static results good;
+    static results good, got;
     uint32_t seed = 2;
     size_t i;
     for (i = 0; i < sizeof pixels; i++) ((uint8_t *)pixels)[i] = (uint8_t)(256 * vae_random(&seed));
-    run r = story(0, &good);
-    ok(!r.first, "the story runs with memory");
-    is_int(mem.blocks, 0, "and leaks nothing");
-    walk(&good, 0, 0);
-    walk(&good, 0, 1);
-    walk(&good, 1, 0);
-    walk(&good, 1, 1);
+    walk_all(story, &good, &got, sizeof good, 1);
     return done();
 }

@@ -66,7 +66,7 @@ static void memory(void)
     o.memory_limit = 1000000;
     if (gm_context_create(&o, &c)) printf("Bail out!\n"), exit(1);
     refuse = 1;
-    says(c, gm_tensor_create(c, GM_F32, 1, dims, &t), GM_E_NOMEM, "tensor_create: out of memory");
+    says(c, gm_tensor_create(c, GM_F32, 1, dims, &t), GM_E_NOMEM, "tensor_create: out of memory: 4000 bytes were refused");
     refuse = 0;
     says(c, gm_tensor_create(c, GM_F32, 2, dims, &t), GM_E_BUDGET, "tensor_create: 4000000 bytes more than the * in use would pass memory_limit = 1000000: raise it, or use a smaller batch or model");
     gm_gan *g = model(c, "hinge");

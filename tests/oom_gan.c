@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* oom_gan.c: the Nth allocation fails, for every N, over a GAN's life: create, two steps, fit, checkpoint, load, generate, sample, discriminate, evaluate. Always
- * GM_E_NOMEM, nothing leaks, and the objects go on working: the same object, asked again with memory, gives the same bits as one that never failed. */
+/* oom_gan.c: the Nth allocation fails, for every N, over a GAN's life: create, two steps, fit, checkpoint, load, generate, sample, discriminate, evaluate.
+ * Always GM_E_NOMEM, nothing leaks, and the objects go on working: the same object, asked again with memory, gives the same bits as one that never failed. */
 #include "gan_util.h"
 #include "oom_util.h"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* oom_util.h: the Nth allocation fails, for every N (SQLite's method): an allocator that counts and refuses, and a walk over all N of a story that a test tells.
+/* oom_util.h: the Nth allocation fails, for every N (SQLite's method): an allocator that counts and refuses, and a walk over all N of a story that a test
+ * tells.
  *
  * Two modes: one request fails, or that one and all after it. The allocator checks the sizes it is told and hands out odd addresses. */
 #ifndef GM_TESTS_OOM_UTIL_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* oracle_gan.c: gradients of D's and G's half against central differences along random directions, for every loss with every penalty, and the second-order term by
- * itself: what a penalty adds to D's gradient is the derivative of the penalty. In the double build to 1e-7, in the float build to 5e-3 (differences of floats). All noise
- * is keyed, so that a changed weight changes no draw. */
+/* oracle_gan.c: gradients of D's and G's half against central differences along random directions, for every loss with every penalty, and the second-order
+ * term by itself: what a penalty adds to D's gradient is the derivative of the penalty. In the double build to 1e-7, in the float build to 5e-3 (differences
+ * of floats). All noise is keyed, so that a changed weight changes no draw. */
 #include "gan_util.h"
 #include "models/gan.h"
 #include "train/params.h"
@@ -108,7 +108,8 @@ static void check(gm_context *c, const char *loss, const nets *k)
         worst_g = fmax(worst_g, apart(difference(g, p, 0, dir, gl, gh), g_slope));
     }
     ok(worst_d < TOLERANCE && worst_g < TOLERANCE, "%s, %s: D's gradient off by %.1e, G's by %.1e", loss, k->name, worst_d, worst_g);
-    if (g->plan.penalties) ok(worst_p < TOLERANCE && worst_r < TOLERANCE, "%s, %s: with penalty %.1e, its second-order term %.1e", loss, k->name, worst_p, worst_r);
+    if (g->plan.penalties) ok(worst_p < TOLERANCE && worst_r < TOLERANCE, "%s, %s: with penalty %.1e, its second-order term %.1e", loss, k->name, worst_p,
+        worst_r);
     free(dir);
     free(plain);
     gm_gan_destroy(g);
@@ -119,7 +120,8 @@ int main(void)
     static const char *const losses[] = {"non_saturating", "saturating", "least_squares", "hinge", "wasserstein", "relativistic"};
     static const char *const penalties[] = {"", " r1=2", " r2=3", " r1=2 r2=3 every=3", " gp=4", " r1=1 gp=2 every=2 fresh=1"};
     static const nets k[] = {{"mlp", "dense 6; tanh", "dense 6; tanh; dense 5; softplus", ""},
-                             {"conv", "dense 12; silu; reshape 3x2x2; conv_transpose 1 k4 s2 p1; tanh", "conv 3 k3 s1 p1; " KINK "; conv 2 k4 s2 p1; tanh", "projection"},
+                             {"conv", "dense 12; silu; reshape 3x2x2; conv_transpose 1 k4 s2 p1; tanh", "conv 3 k3 s1 p1; " KINK "; conv 2 k4 s2 p1; tanh",
+                                 "projection"},
                              {"layer norm", "dense 6; batch_norm; tanh", "dense 6; layer_norm; gelu", "concat"}};
     static const nets coupled = {"batch norm in both", "dense 6; batch_norm; tanh", "conv 3 k3 s1 p1; batch_norm; tanh", "concat"};
     gm_context *c = vae_context(1, GM_SIMD_SCALAR);

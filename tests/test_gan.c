@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_gan.c: a GAN's options, presets and unattended networks, what it refuses and in which words, and inference: closed form of a linear G, rows that see neither
- * each other nor the split of a call. */
+/* test_gan.c: a GAN's options, presets and unattended networks, what it refuses and in which words, and inference: closed form of a linear G, rows that see
+ * neither each other nor the split of a call. */
 #include "gan_util.h"
 #include "models/gan.h"
 
@@ -97,7 +97,8 @@ static void options(gm_context *c)
         o.loss = loss[i], option(c, &o, &x, GM_E_UNSUPPORTED, "couples its batch (batch_norm or minibatch_stddev)");
     }
     ok(gm_gan_create(c, &x, &o, NULL) == GM_E_INVALID && gm_gan_create(NULL, &x, &o, NULL) == GM_E_INVALID, "NULL arguments");
-    ok(gm_gan_memory(c, &x, &base, 0, NULL, NULL) == GM_E_RANGE && gm_gan_memory(c, &x, &base, 1, NULL, NULL) == GM_OK, "gm_gan_memory: batch 0, results not wanted");
+    ok(gm_gan_memory(c, &x, &base, 0, NULL, NULL) == GM_E_RANGE && gm_gan_memory(c, &x, &base, 1, NULL, NULL) == GM_OK,
+        "gm_gan_memory: batch 0, results not wanted");
     o.loss = "hinge r1=1 coupled=1";
     gm_gan_destroy(gan_make(c, &x, &o));
     ok(1, "coupled=1 allows it");
@@ -121,7 +122,8 @@ static void presets(gm_context *c)
         o = before;
         ok(gm_gan_options_preset(&o, name[i]) == GM_OK && o.seed == 9 && o.d_steps == 2, "preset %s", name[i]);
         vae_spec(&x, GM_U8, GM_SCALE_AUTO, 3, channels[i], side[i], side[i]);
-        ok(gm_gan_memory(c, &x, &o, 2, &t, &f) == GM_OK && t > f && f > 0, "fits %d x %d x %d: %.1f MB to train (%s)", (int)side[i], (int)side[i], (int)channels[i], (double)t / 1e6,
+        ok(gm_gan_memory(c, &x, &o, 2, &t, &f) == GM_OK && t > f && f > 0, "fits %d x %d x %d: %.1f MB to train (%s)", (int)side[i], (int)side[i],
+            (int)channels[i], (double)t / 1e6,
            gm_context_error(c));
         if (i) ok(o.ema_half_life == 0 && !strcmp(o.loss, "non_saturating") && strstr(o.g_optimizer, "beta1=0.5") && o.latent_dim == 100, "as in its paper");
     }
@@ -140,7 +142,8 @@ static void unattended(gm_context *c)
         int convs, latent;
         gm_dtype t;
     } k[] = {{3, 1, 28, 28, 2, 64, GM_U8}, {3, 3, 32, 32, 3, 64, GM_U8}, {3, 3, 64, 64, 4, 64, GM_U8}, {3, 1, 8, 8, 1, 64, GM_F32}, {3, 1, 7, 9, 0, 64, GM_F32},
-             {3, 2, 6, 6, 0, 64, GM_F32},  {3, 1, 8, 20, 1, 64, GM_U8},  {1, 2, 0, 0, 0, 16, GM_F32},  {2, 2, 6, 0, 0, 16, GM_F32}, {3, 1, 1, 1, 0, 64, GM_U8}, {3, 1, 12, 8, 1, 64, GM_U8}};
+             {3, 2, 6, 6, 0, 64, GM_F32},  {3, 1, 8, 20, 1, 64, GM_U8},  {1, 2, 0, 0, 0, 16, GM_F32},  {2, 2, 6, 0, 0, 16, GM_F32}, {3, 1, 1, 1, 0, 64, GM_U8},
+                 {3, 1, 12, 8, 1, 64, GM_U8}};
     for (size_t i = 0; i < sizeof k / sizeof k[0]; i++) {
         gm_spec x;
         gm_gan_options o;
@@ -152,9 +155,11 @@ static void unattended(gm_context *c)
         gm_status s = gmi_gan_make(c, &x, NULL, 0, &g); /* symbolic: nothing is allocated for the large ones */
         if (!s) s = gmi_gan_graph(g, 1, &graph);
         for (p = s ? "" : g->o.discriminator; (p = strstr(p, "conv ")) != NULL; p++) convs++;
-        ok(!s && convs == k[i].convs && g->o.latent_dim == k[i].latent, "[%d,%d,%d]: %s (%s)", (int)k[i].a, (int)k[i].b, (int)k[i].d, s ? "" : g->o.discriminator, gm_context_error(c));
+        ok(!s && convs == k[i].convs && g->o.latent_dim == k[i].latent, "[%d,%d,%d]: %s (%s)", (int)k[i].a, (int)k[i].b, (int)k[i].d,
+            s ? "" : g->o.discriminator, gm_context_error(c));
         if (s) continue;
-        ok(!strstr(g->o.generator, "_norm;") && !strstr(g->o.discriminator, "_norm;") && !gmi_layer_couples_batch(g->generator), "without normalisation: %s", g->o.generator);
+        ok(!strstr(g->o.generator, "_norm;") && !strstr(g->o.discriminator, "_norm;") && !gmi_layer_couples_batch(g->generator), "without normalisation: %s",
+            g->o.generator);
         ok((strstr(g->o.generator, "tanh") != NULL) == (k[i].t == GM_U8), "tanh for known bounds alone");
         ok(gm_graph_status(graph) == GM_OK && g->m.spec.scaling == (k[i].t == GM_U8 ? GM_SCALE_SIGNED : GM_SCALE_STANDARD), "builds; scaling");
         gm_graph_destroy(graph);
@@ -185,14 +190,16 @@ static void happy(gm_context *c)
     for (i = 0; i < (int)sizeof pictures; i++) ((uint8_t *)pictures)[i] = (uint8_t)(256 * vae_random(&seed));
     gan_normal_rows((float *)points, 12, 4);
     for (i = 0; i < 2; i++) {
-        gm_tensor *t = i ? vae_rows(c, points, 6, 2) : vae_wrap(c, GM_U8, pictures, 4, 6, 1, 8, 8), *u = i ? vae_rows(c, new_points, 6, 2) : vae_wrap(c, GM_U8, made, 4, 6, 1, 8, 8);
+        gm_tensor *t = i ? vae_rows(c, points, 6, 2) : vae_wrap(c, GM_U8, pictures, 4, 6, 1, 8, 8), *u = i ? vae_rows(c, new_points, 6, 2) : vae_wrap(c, GM_U8,
+            made, 4, 6, 1, 8, 8);
         vae_spec(&x, i ? GM_F32 : GM_U8, GM_SCALE_AUTO, i ? 1 : 3, i ? 2 : 1, 8, 8);
         gm_record_init(&r, sizeof r);
         gm_status s = gm_gan_create(c, &x, NULL, &g);
         if (!s) s = gm_gan_step(g, t, NULL, &r);
         if (!s) s = gm_gan_step(g, t, NULL, NULL);
         if (!s) s = gm_gan_sample(g, NULL, NULL, u);
-        ok(!s && r.step == 1 && r.examples == 6 && r.d_loss > 0 && r.g_loss > 0 && r.penalty >= 0, "%s unattended (%s)", i ? "points" : "pictures", gm_context_error(c));
+        ok(!s && r.step == 1 && r.examples == 6 && r.d_loss > 0 && r.g_loss > 0 && r.penalty >= 0, "%s unattended (%s)", i ? "points" : "pictures",
+            gm_context_error(c));
         gm_tensor_destroy(t);
         gm_tensor_destroy(u);
         gm_gan_destroy(g);
@@ -291,7 +298,8 @@ static void independence(gm_context *c, const char *name, const char *generator,
     g = gan_make(c, &x, &o);
     for (int i = 0; i < 3; i++) gan_must(c, gm_gan_step(g, tx, cond ? tl : NULL, NULL));
     for (int n = 1; n <= N; n++) {
-        gm_tensor *l = vae_labels(c, label + N - n, n), *part = vae_rows(c, b, n, K), *pz = vae_rows(c, z[N - n], n, L), *px = vae_rows(c, rows[N - n], n, K), *ps = vae_vector(c, sb, n);
+        gm_tensor *l = vae_labels(c, label + N - n, n), *part = vae_rows(c, b, n, K), *pz = vae_rows(c, z[N - n], n, L), *px = vae_rows(c, rows[N - n], n, K),
+            *ps = vae_vector(c, sb, n);
         gan_must(c, gm_gan_generate(g, pz, cond ? l : NULL, part));
         gan_must(c, gm_gan_discriminate(g, px, cond ? l : NULL, ps));
         bad += memcmp(b, a[N - n], (size_t)n * sizeof b[0]) != 0;
@@ -358,8 +366,10 @@ static void arguments(gm_context *c)
     gm_gan_options o;
     gm_sample_options so;
     gm_record r;
-    gm_tensor *tx = vae_rows(c, x, 4, K), *tz = vae_rows(c, z, 4, L), *tu = vae_wrap(c, GM_U8, u8, 4, 4, 1, 2, 2), *tb = vae_rows(c, bad, 4, K), *tn = vae_rows(c, nan_z, 4, L),
-              *tl = vae_labels(c, wrong, 4), *tm = vae_labels(c, negative, 4), *three = vae_rows(c, z, 3, L), *ts = vae_vector(c, score, 4), *t3 = vae_vector(c, score, 3), *ro = NULL,
+    gm_tensor *tx = vae_rows(c, x, 4, K), *tz = vae_rows(c, z, 4, L), *tu = vae_wrap(c, GM_U8, u8, 4, 4, 1, 2, 2), *tb = vae_rows(c, bad, 4, K),
+        *tn = vae_rows(c, nan_z, 4, L),
+              *tl = vae_labels(c, wrong, 4), *tm = vae_labels(c, negative, 4), *three = vae_rows(c, z, 3, L), *ts = vae_vector(c, score, 4),
+                  *t3 = vae_vector(c, score, 3), *ro = NULL,
               *empty = NULL;
     gan_must(c, gm_tensor_wrap_const(c, GM_F32, 2, xd, NULL, x, &ro));
     gan_must(c, gm_tensor_create(c, GM_F32, 2, none, &empty));
@@ -409,12 +419,15 @@ static void arguments(gm_context *c)
     refused(c, gm_gan_discriminate(g, tx, tl, ts), GM_E_RANGE, "gan_discriminate: cond row 2 is 7; the model has classes 0 to 2");
     gm_gan_destroy(g);
     ok(gm_gan_step(NULL, tx, NULL, &r) == GM_E_INVALID && gm_gan_fit(NULL, NULL, NULL) == GM_E_INVALID && gm_gan_generate(NULL, tz, NULL, tx) == GM_E_INVALID &&
-           gm_gan_sample(NULL, NULL, NULL, tx) == GM_E_INVALID && gm_gan_discriminate(NULL, tx, NULL, ts) == GM_E_INVALID && gm_gan_evaluate(NULL, NULL, 1, &r) == GM_E_INVALID &&
-           gm_gan_reserve(NULL, 1) == GM_E_INVALID && gm_gan_save(NULL, "x") == GM_E_INVALID && !gm_gan_params(NULL) && !gm_gan_g_optimizer(NULL) && !gm_gan_d_optimizer(NULL),
+           gm_gan_sample(NULL, NULL, NULL, tx) == GM_E_INVALID && gm_gan_discriminate(NULL, tx, NULL, ts) == GM_E_INVALID && gm_gan_evaluate(NULL, NULL, 1,
+               &r) == GM_E_INVALID &&
+           gm_gan_reserve(NULL, 1) == GM_E_INVALID && gm_gan_save(NULL, "x") == GM_E_INVALID && !gm_gan_params(NULL) && !gm_gan_g_optimizer(NULL) &&
+               !gm_gan_d_optimizer(NULL),
        "no model");
     gm_gan_destroy(NULL);
     gm_tensor *all[12];
-    all[0] = tx, all[1] = tz, all[2] = tu, all[3] = tb, all[4] = tn, all[5] = tl, all[6] = tm, all[7] = three, all[8] = ts, all[9] = t3, all[10] = ro, all[11] = empty;
+    all[0] = tx, all[1] = tz, all[2] = tu, all[3] = tb, all[4] = tn, all[5] = tl, all[6] = tm, all[7] = three, all[8] = ts, all[9] = t3, all[10] = ro,
+        all[11] = empty;
     for (int i = 0; i < 12; i++) gm_tensor_destroy(all[i]);
 }
 
@@ -453,7 +466,8 @@ static void forgetful(gm_context *c)
         if (!st) st = gm_gan_sample(g, NULL, NULL, y);
         if (!st) st = gm_gan_discriminate(g, t, NULL, s);
         if (!st) st = gm_gan_evaluate(g, d, 1, &r);
-        ok(!st && (i ? score[0] == score[N - 1] : !memcmp(out[0], out[N - 1], sizeof out[0])), "%s that ignores its input (%s)", i ? "a D" : "a G", gm_context_error(c));
+        ok(!st && (i ? score[0] == score[N - 1] : !memcmp(out[0], out[N - 1], sizeof out[0])), "%s that ignores its input (%s)", i ? "a D" : "a G",
+            gm_context_error(c));
         gm_gan_destroy(g);
     }
     gm_dataset_destroy(d);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test_gan_bits.c: the same bits for 1, 2 and 3 threads, at every SIMD level of this machine, in whatever variant this was built: the checkpoint after a few steps,
- * samples and scores, as digests that stand here. Small nets that still reach what threads and levels share: edge tiles, convolutions of every direction and their second
- * derivatives, batch statistics, population statistics, draws. A digest may change only with the numeric profile (or, before 1.0, with an entry in CHANGELOG under "bits"). */
+/* test_gan_bits.c: the same bits for 1, 2 and 3 threads, at every SIMD level of this machine, in whatever variant this was built: the checkpoint after a few
+ * steps, samples and scores, as digests that stand here. Small nets that still reach what threads and levels share: edge tiles, convolutions of every
+ * direction and their second derivatives, batch statistics, population statistics, draws. A digest may change only with the numeric profile (or, before 1.0,
+ * with an entry in CHANGELOG under "bits"). */
 #include "base/base.h"
 #include "gan_util.h"
 
@@ -17,11 +18,15 @@ typedef struct net {
 } net;
 
 static const net nets[] = {
-    {"mlp, R1 and R2", "dense 70; leaky_relu 0.2; dense 150; tanh", "dense 150; leaky_relu 0.2; dense 33; silu", "relativistic r1=1 r2=1 every=2", "adam lr=0.002 beta1=0 beta2=0.99", "", 100, 3,
+    {"mlp, R1 and R2", "dense 70; leaky_relu 0.2; dense 150; tanh", "dense 150; leaky_relu 0.2; dense 33; silu", "relativistic r1=1 r2=1 every=2",
+        "adam lr=0.002 beta1=0 beta2=0.99", "", 100, 3,
      "e2ee9a3fe835901c1aa5a281c20a3c19f5f3528fd6086db487ebbbdb6d0e941b"},
-    {"conv, batch norm", "dense 153 bias=0; reshape 17x3x3; batch_norm; relu; conv_transpose 9 k4 s2 p1 bias=0; batch_norm; relu; conv_transpose 1 k4 s2 p1; tanh",
-     "conv 9 k4 s2 p1; leaky_relu 0.2; conv 17 k3 s2 p1 bias=0; batch_norm; leaky_relu 0.2; dense 1", "non_saturating", "adam lr=0.002 beta1=0.5", "concat", 0, 2, "f6866c761d65350c828b4f8e6716edfb5a074047776d2bf544606d3bb430a243"},
-    {"conv, gradient penalty", "dense 68; silu; reshape 17x2x2; batch_norm; upsample 3; conv 9 k3 s1 p1; gelu; conv_transpose 1 k4 s2 p1; tanh", "conv 9 k4 s2 p1; silu; conv 17 k3 s2 p1; layer_norm; gelu",
+    {"conv, batch norm", "dense 153 bias=0; reshape 17x3x3; batch_norm; relu; conv_transpose 9 k4 s2 p1 bias=0; batch_norm; relu; conv_transpose 1 k4 s2 p1; "
+        "tanh",
+     "conv 9 k4 s2 p1; leaky_relu 0.2; conv 17 k3 s2 p1 bias=0; batch_norm; leaky_relu 0.2; dense 1", "non_saturating", "adam lr=0.002 beta1=0.5", "concat", 0,
+         2, "f6866c761d65350c828b4f8e6716edfb5a074047776d2bf544606d3bb430a243"},
+    {"conv, gradient penalty", "dense 68; silu; reshape 17x2x2; batch_norm; upsample 3; conv 9 k3 s1 p1; gelu; conv_transpose 1 k4 s2 p1; tanh",
+        "conv 9 k4 s2 p1; silu; conv 17 k3 s2 p1; layer_norm; gelu",
      "wasserstein gp=10 r1=0.5", "rmsprop lr=0.001", "projection", 50, 2, "84539f798adb963758bdef1feb271b7b58f08bd722f90f657eb684c1dc0ffc30"},
 };
 
@@ -37,7 +42,8 @@ static void digest(gm_context *c, const net *k, char hex[65])
     uint8_t d[32];
     char *p = NULL;
     uint64_t header = 0;
-    gm_tensor *x = vae_wrap(c, GM_U8, pixels, 4, N, 1, 12, 12), *y = vae_wrap(c, GM_U8, out, 4, M, 1, 12, 12), *l = vae_labels(c, labels, N), *lm = vae_labels(c, labels, M),
+    gm_tensor *x = vae_wrap(c, GM_U8, pixels, 4, N, 1, 12, 12), *y = vae_wrap(c, GM_U8, out, 4, M, 1, 12, 12), *l = vae_labels(c, labels, N),
+        *lm = vae_labels(c, labels, M),
               *t = vae_vector(c, score, N);
     vae_spec(&spec, GM_U8, GM_SCALE_AUTO, 3, 1, 12, 12);
     spec.classes = 3;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_gan_fit.c: training on datasets: what a callback sees and may do, cancelling anywhere, epoch means, validation, micro-batches, bad data, and memory: nothing
- * allocated from step to step, need told beforehand, limits. */
+/* test_gan_fit.c: training on datasets: what a callback sees and may do, cancelling anywhere, epoch means, validation, micro-batches, bad data, and memory:
+ * nothing allocated from step to step, need told beforehand, limits. */
 #include "gan_util.h"
 #include "models/gan.h"
 #include "train/optim.h"
@@ -86,7 +86,8 @@ static gm_action watch(void *user, const gm_record *r)
     if (r->kind == GM_RECORD_EPOCH) {
         const double v[5] = {r->d_loss, r->g_loss, r->d_real, r->d_fake, r->penalty};
         for (int i = 0; i < 5; i++)
-            if (!(fabs(v[i] - w->sum[i] / w->weight[i]) < 1e-12 || (isnan(v[i]) && w->weight[i] == 0))) w->wrong++, printf("# epoch mean %d: %g, %g\n", i, v[i], w->sum[i] / w->weight[i]);
+            if (!(fabs(v[i] - w->sum[i] / w->weight[i]) < 1e-12 || (isnan(v[i]) && w->weight[i] == 0))) w->wrong++, printf("# epoch mean %d: %g, %g\n", i,
+                v[i], w->sum[i] / w->weight[i]);
         memset(w->sum, 0, sizeof w->sum);
         memset(w->weight, 0, sizeof w->weight);
     }
@@ -113,7 +114,8 @@ static void records(gm_context *c, gm_dataset *d)
     f.epochs = 6; /* 3 steps each, 32 + 32 + 6 rows; step 3 has no penalty and no G, some epochs see neither */
     f.patience = 1;
     ok(gm_gan_fit(g, d, &f) == GM_OK, "fit (%s)", gm_context_error(c));
-    ok(w.kinds[GM_RECORD_STEP] == 18 && w.kinds[GM_RECORD_EPOCH] == 6 && w.kinds[GM_RECORD_VALIDATION] == 0 && w.kinds[GM_RECORD_EVENT] == 0, "18 steps, 6 epochs, all rows train, no events");
+    ok(w.kinds[GM_RECORD_STEP] == 18 && w.kinds[GM_RECORD_EPOCH] == 6 && w.kinds[GM_RECORD_VALIDATION] == 0 && w.kinds[GM_RECORD_EVENT] == 0,
+        "18 steps, 6 epochs, all rows train, no events");
     is_int(w.wrong, 0, "epoch means are those of the steps that had the value; what does not apply is NaN");
     ok(w.last[GM_RECORD_STEP].step == 18 && w.last[GM_RECORD_STEP].examples == 6 * N, "counters");
     init_fit(&f, &w);
@@ -121,13 +123,15 @@ static void records(gm_context *c, gm_dataset *d)
     f.validation = v;
     f.patience = 1;
     ok(gm_gan_fit(g, d, &f) == GM_OK && w.kinds[GM_RECORD_STEP] == 288, "patience 1 with validation data: all steps (%s)", gm_context_error(c));
-    ok(w.kinds[GM_RECORD_VALIDATION] == 3 && w.kinds[GM_RECORD_WORK] > 0 && w.kinds[GM_RECORD_EVENT] == 0, "validation is reported: %d times", w.kinds[GM_RECORD_VALIDATION]);
+    ok(w.kinds[GM_RECORD_VALIDATION] == 3 && w.kinds[GM_RECORD_WORK] > 0 && w.kinds[GM_RECORD_EVENT] == 0, "validation is reported: %d times",
+        w.kinds[GM_RECORD_VALIDATION]);
     ok(w.last[GM_RECORD_VALIDATION].step == w.last[GM_RECORD_STEP].step, "at the last step");
     gm_record_init(&r, sizeof r);
     ok(gm_gan_evaluate(g, v, 1, &r) == GM_OK && r.d_loss == w.last[GM_RECORD_VALIDATION].d_loss && r.g_loss == w.last[GM_RECORD_VALIDATION].g_loss &&
            r.d_real == w.last[GM_RECORD_VALIDATION].d_real && r.d_fake == w.last[GM_RECORD_VALIDATION].d_fake && isnan(r.penalty) && isnan(r.grad_norm),
        "with the figures of gm_gan_evaluate");
-    ok(gm_gan_evaluate(g, d, 0, &r) == GM_E_RANGE && gm_gan_evaluate(g, d, 65537, &r) == GM_E_RANGE && gm_gan_evaluate(g, d, 1, NULL) == GM_E_INVALID, "evaluate refuses 0 samples");
+    ok(gm_gan_evaluate(g, d, 0, &r) == GM_E_RANGE && gm_gan_evaluate(g, d, 65537, &r) == GM_E_RANGE && gm_gan_evaluate(g, d, 1, NULL) == GM_E_INVALID,
+        "evaluate refuses 0 samples");
     gm_gan_destroy(g);
     gm_dataset_destroy(v);
 }
@@ -234,7 +238,8 @@ static void other_data(gm_context *c, gm_dataset *d)
     gm_spec x;
     gm_record r;
     gm_gan *g = small(c, d, "hinge", PLAIN, 0, 1, "concat");
-    gm_tensor *t = vae_rows(c, wide, 3, K + 1), *u = vae_wrap(c, GM_U8, bytes, 2, 3, K, 0, 0), *l = vae_labels(c, many, 3), *n = vae_rows(c, nan_rows, 3, K), *good = vae_labels(c, labels, 3);
+    gm_tensor *t = vae_rows(c, wide, 3, K + 1), *u = vae_wrap(c, GM_U8, bytes, 2, 3, K, 0, 0), *l = vae_labels(c, many, 3), *n = vae_rows(c, nan_rows, 3, K),
+        *good = vae_labels(c, labels, 3);
     init_fit(&f, &w);
     gm_record_init(&r, sizeof r);
     gan_must(c, gm_dataset_from_tensor(t, l, NULL, &e));
@@ -303,7 +308,8 @@ static void accumulate(gm_context *c, gm_dataset *d, const char *loss, const cha
     gan_must(c, gm_gan_fit(u, d, &f));
     const gm_record *p = &a.last[GM_RECORD_STEP], *q = &b.last[GM_RECORD_STEP];
     ok(fabs(p->d_loss - q->d_loss) < 1e-5 && fabs(p->g_loss - q->g_loss) < 1e-5 && fabs(p->d_real - q->d_real) < 1e-5 && fabs(p->d_fake - q->d_fake) < 1e-5 &&
-           (isnan(p->penalty) ? isnan(q->penalty) : fabs(p->penalty - q->penalty) < 1e-5 * (1 + p->penalty)) && fabs(p->grad_norm - q->grad_norm) < 1e-4 * (1 + p->grad_norm) &&
+           (isnan(p->penalty) ? isnan(q->penalty) : fabs(p->penalty - q->penalty) < 1e-5 * (1 + p->penalty)) &&
+               fabs(p->grad_norm - q->grad_norm) < 1e-4 * (1 + p->grad_norm) &&
            fabs(p->d_grad_norm - q->d_grad_norm) < 1e-4 * (1 + p->d_grad_norm) && p->examples == q->examples,
        "%s %s: micro-batches give what a batch gives: %g %g, %g %g", loss, condition, p->d_loss, q->d_loss, p->d_grad_norm, q->d_grad_norm);
     gm_gan_destroy(g);
@@ -344,8 +350,10 @@ static void steady(gm_context *c, gm_dataset *d, const char *loss, const char *g
     gm_gan *g = small(c, d, loss, generator, ema, 1, condition);
     gm_fit_options f;
     witness w;
-    gm_tensor *tx = vae_rows(c, rows, 40, K), *tz = vae_rows(c, z, 40, L), *ty = vae_rows(c, x, 40, K), *ts = vae_vector(c, score, 40), *few = vae_rows(c, z, 7, L), *out = vae_rows(c, x, 7, K),
-              *one = vae_rows(c, z, 1, L), *single = vae_rows(c, x, 1, K), *tl = vae_labels(c, labels, 40), *l7 = vae_labels(c, labels, 7), *l1 = vae_labels(c, labels, 1);
+    gm_tensor *tx = vae_rows(c, rows, 40, K), *tz = vae_rows(c, z, 40, L), *ty = vae_rows(c, x, 40, K), *ts = vae_vector(c, score, 40), *few = vae_rows(c, z,
+        7, L), *out = vae_rows(c, x, 7, K),
+              *one = vae_rows(c, z, 1, L), *single = vae_rows(c, x, 1, K), *tl = vae_labels(c, labels, 40), *l7 = vae_labels(c, labels, 7), *l1 = vae_labels(c,
+                  labels, 1);
     gan_must(c, gm_gan_reserve(g, 40));
     size_t before = mem.calls;
     gm_status s = GM_OK;
@@ -463,7 +471,8 @@ static void limits(const char *generator, double ema)
 
 int main(void)
 {
-    static const char *const kinds[] = {"non_saturating", "saturating", "least_squares gp=1", "hinge r1=1", "hinge r2=1 every=2", "wasserstein gp=10 every=3", "relativistic r1=1 r2=1 every=4",
+    static const char *const kinds[] = {"non_saturating", "saturating", "least_squares gp=1", "hinge r1=1", "hinge r2=1 every=2", "wasserstein gp=10 every=3",
+        "relativistic r1=1 r2=1 every=4",
                                         "relativistic fresh=1"};
     gm_context *c = context(2, 0);
     gm_dataset *d;
@@ -478,7 +487,8 @@ int main(void)
     diverged(c, d);
     for (i = 0; i < sizeof kinds / sizeof kinds[0]; i++) accumulate(c, d, kinds[i], i % 3 ? "concat" : "projection");
     schedules(c, d);
-    for (i = 0; i < sizeof kinds / sizeof kinds[0]; i++) steady(c, d, kinds[i], i % 2 ? NORM : PLAIN, i % 3 ? 50 : 0, i % 4 == 3 ? "concat" : i % 4 == 2 ? "projection" : "");
+    for (i = 0; i < sizeof kinds / sizeof kinds[0]; i++) steady(c, d, kinds[i], i % 2 ? NORM : PLAIN, i % 3 ? 50 : 0,
+        i % 4 == 3 ? "concat" : i % 4 == 2 ? "projection" : "");
     need("relativistic r1=1 r2=1 every=2", NULL, NULL, 1000);
     need("non_saturating", "dense 64; batch_norm; relu; dense 256", "dense 64; batch_norm; relu", 0);
     need("wasserstein gp=10", "dense 64; batch_norm; relu; dense 256", "dense 64; relu", 100);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_gan_io.c: model files and checkpoints of a GAN: the same model after saving and loading, training that goes on bit for bit in the middle of an epoch and in
- * another context, every damaged byte refused, other files refused with words, writers and readers that fail at each call. */
+/* test_gan_io.c: model files and checkpoints of a GAN: the same model after saving and loading, training that goes on bit for bit in the middle of an epoch
+ * and in another context, every damaged byte refused, other files refused with words, writers and readers that fail at each call. */
 #include "base/base.h"
 #include "gan_util.h"
 #include <unistd.h>
@@ -28,10 +28,13 @@ typedef struct variant {
 
 static const variant variants[] = {
     {"plain", "dense 8; tanh", "dense 8; leaky_relu 0.2", "non_saturating", "adam lr=0.003 beta1=0.5", "", "constant 1", "", 0, 1, 1},
-    {"everything", "dense 8; batch_norm; relu", "dense 8; leaky_relu 0.2", "relativistic r1=1 r2=1 every=4", "adam lr=0.003 beta1=0 beta2=0.99 clip_norm=5", "cosine 0.003 0.0001 epochs=20 warmup=5",
+    {"everything", "dense 8; batch_norm; relu", "dense 8; leaky_relu 0.2", "relativistic r1=1 r2=1 every=4", "adam lr=0.003 beta1=0 beta2=0.99 clip_norm=5",
+        "cosine 0.003 0.0001 epochs=20 warmup=5",
      "linear 1 0.1 steps=30", "concat", 60, 2, 1},
-    {"batch norm in both", "dense 8; batch_norm; relu", "dense 8; batch_norm; relu; dropout 0.2", "hinge r1=0.5 every=3 coupled=1 fresh=1", "rmsprop lr=0.001", "linear 0.01 0 epochs=20", "constant 2", "", 40, 3, 2},
-    {"projection", "dense 8; tanh", "dense 8; leaky_relu 0.2; dense 6; tanh", "wasserstein gp=10", "sgd lr=0.01 momentum=0.9", "", "constant 1", "projection", 0, 2, 2},
+    {"batch norm in both", "dense 8; batch_norm; relu", "dense 8; batch_norm; relu; dropout 0.2", "hinge r1=0.5 every=3 coupled=1 fresh=1", "rmsprop lr=0.001",
+        "linear 0.01 0 epochs=20", "constant 2", "", 40, 3, 2},
+    {"projection", "dense 8; tanh", "dense 8; leaky_relu 0.2; dense 6; tanh", "wasserstein gp=10", "sgd lr=0.01 momentum=0.9", "", "constant 1", "projection",
+        0, 2, 2},
 };
 
 static gm_gan *made(gm_context *c, gm_dataset *d, const variant *k)
@@ -62,7 +65,8 @@ static gm_action keep(void *user, const gm_record *r)
 {
     journal *l = user;
     if (r->step <= l->skip_until || r->kind == GM_RECORD_WORK || l->n > sizeof l->text - 4096) return GM_CONTINUE;
-    l->n += (size_t)sprintf(l->text + l->n, "%d %lld %lld %a %a %a %a %a %a %a %a\n", (int)r->kind, (long long)r->step, (long long)r->examples, r->d_loss, r->g_loss, r->d_real, r->d_fake,
+    l->n += (size_t)sprintf(l->text + l->n, "%d %lld %lld %a %a %a %a %a %a %a %a\n", (int)r->kind, (long long)r->step, (long long)r->examples, r->d_loss,
+        r->g_loss, r->d_real, r->d_fake,
                             r->penalty, r->lr, r->grad_norm, r->d_grad_norm);
     return GM_CONTINUE;
 }
@@ -83,12 +87,29 @@ static gm_status fit(gm_gan *g, gm_dataset *d, const variant *k, int64_t steps, 
 
 /* ---- round trip ---- */
 
+/* A file of either kind is a gm_model. */
+static void as_model(gm_context *c, const char *p, size_t n)
+{
+    const gm_model *m = NULL;
+    gm_reader r;
+    gm_info info;
+    gm_reader_init(&r, sizeof r);
+    r.memory = p;
+    r.bytes = n;
+    memset(&info, 0, sizeof info);
+    info.size = sizeof info;
+    ok(gm_model_read(c, &r, GM_USE_ALL, &m) == GM_OK && gm_model_info(m, &info) == GM_OK && !strcmp(info.family, "gan") && info.latent_dim == L, "it is a gm_model (%s)",
+       gm_context_error(c));
+    gm_model_destroy(m);
+}
+
 static void round_trip(gm_context *c, const variant *k)
 {
     static float z[N][L], x1[N][K], x2[N][K], s1[N], s2[N];
     gm_dataset *d = dataset(c);
     gm_gan *g = made(c, d, k), *u = NULL;
-    gm_tensor *tx = vae_rows(c, rows, N, K), *tl = vae_labels(c, labels, N), *tz = vae_rows(c, z, N, L), *a = vae_rows(c, x1, N, K), *b = vae_rows(c, x2, N, K), *sa = vae_vector(c, s1, N),
+    gm_tensor *tx = vae_rows(c, rows, N, K), *tl = vae_labels(c, labels, N), *tz = vae_rows(c, z, N, L), *a = vae_rows(c, x1, N, K), *b = vae_rows(c, x2, N,
+        K), *sa = vae_vector(c, s1, N),
               *sb = vae_vector(c, s2, N);
     char *p = NULL, *q = NULL, path[64];
     gm_record r1, r2;
@@ -111,12 +132,15 @@ static void round_trip(gm_context *c, const variant *k)
         gan_must(c, gm_gan_evaluate(g, d, 2, &r1));
         gan_must(c, gm_gan_evaluate(u, d, 2, &r2));
         ok(r1.d_loss == r2.d_loss && r1.g_loss == r2.g_loss && r1.d_real == r2.d_real && r1.d_fake == r2.d_fake, "the same figures: %g", r1.d_loss);
-        ok(gm_gan_step(u, tx, tl, &r2) == GM_OK && r2.step == (checkpoint ? 9 : 1), "and can train, from step %d on (%s)", checkpoint ? 8 : 0, gm_context_error(c));
+        ok(gm_gan_step(u, tx, tl, &r2) == GM_OK && r2.step == (checkpoint ? 9 : 1), "and can train, from step %d on (%s)", checkpoint ? 8 : 0,
+            gm_context_error(c));
         ok(gm_gan_sample(u, NULL, tl, b) == GM_OK && gan_bytes(u, 1, &q) > 0, "sample and be written then (%s)", gm_context_error(c));
         gm_gan_destroy(u);
-        ok((checkpoint ? gm_gan_save_checkpoint(g, path) : gm_gan_save(g, path)) == GM_OK && gm_gan_load(c, path, &u) == GM_OK, "by path (%s)", gm_context_error(c));
+        ok((checkpoint ? gm_gan_save_checkpoint(g, path) : gm_gan_save(g, path)) == GM_OK && gm_gan_load(c, path, &u) == GM_OK, "by path (%s)",
+            gm_context_error(c));
         gm_gan_destroy(u);
         u = NULL;
+        as_model(c, p, n);
         free(p);
         free(q);
     }

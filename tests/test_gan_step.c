@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_gan_step.c: what one training step does: losses against their formulas in double, whose turn it is, halves that are dropped, the average and its population
- * statistics computed a second time, conditions. */
+/* test_gan_step.c: what one training step does: losses against their formulas in double, whose turn it is, halves that are dropped, the average and its
+ * population statistics computed a second time, conditions. */
 #include "exec/exec.h"
 #include "gan_util.h"
 #include "models/gan.h"
@@ -108,7 +108,8 @@ static void formulas(gm_context *c, int32_t k, int fresh)
     near(rec.g_loss, want_g, 2e-6, "%s: G's loss, through the new D", text);
     near(rec.d_real, real, 2e-6, "%s: mean score of real samples", text);
     near(rec.d_fake, fakes, 2e-6, "%s: and of generated ones", text);
-    ok(rec.grad_norm > 0 && rec.d_grad_norm > 0 && isnan(rec.penalty) && isnan(rec.elbo) && isnan(rec.objective) && isnan(rec.kl) && rec.n_kl == 0 && rec.kind == GM_RECORD_STEP &&
+    ok(rec.grad_norm > 0 && rec.d_grad_norm > 0 && isnan(rec.penalty) && isnan(rec.elbo) && isnan(rec.objective) && isnan(rec.kl) && rec.n_kl == 0 &&
+        rec.kind == GM_RECORD_STEP &&
            rec.step == 3 && rec.examples == 3 * N && rec.lr == 0.05,
        "%s: the rest of the record", text);
     /* evaluate: the prior's z of stream 1 + sample, inference's weights */
@@ -143,7 +144,8 @@ static void penalties(gm_context *c)
     double square = 0;
     int i;
     for (i = 0; i < K; i++) square += (double)u[i] * (double)u[i];
-    const double norm = sqrt(square), want[] = {1.5 * square, 2.5 * square, 4 * square, 10 * (norm - 1) * (norm - 1), 10 * (norm - 1) * (norm - 1) + 0.5 * square};
+    const double norm = sqrt(square), want[] = {1.5 * square, 2.5 * square, 4 * square, 10 * (norm - 1) * (norm - 1),
+        10 * (norm - 1) * (norm - 1) + 0.5 * square};
     gm_tensor *tx = vae_rows(c, rows, N, K);
     for (i = 0; i < 5; i++) {
         gm_spec x;
@@ -190,7 +192,8 @@ static void turns(gm_context *c)
         memcpy(old_d, dw, (size_t)dn * 4);
         gm_record_init(&r, sizeof r);
         gan_must(c, gm_gan_step(g, tx, NULL, &r));
-        ok(memcmp(old_d, dw, (size_t)dn * 4) && (memcmp(old_g, gw, (size_t)gn * 4) != 0) == turn && isnan(r.g_loss) == !turn && isnan(r.grad_norm) == !turn && !isnan(r.d_loss),
+        ok(memcmp(old_d, dw, (size_t)dn * 4) && (memcmp(old_g, gw, (size_t)gn * 4) != 0) == turn && isnan(r.g_loss) == !turn && isnan(r.grad_norm) == !turn &&
+            !isnan(r.d_loss),
            "d_steps 3, step %d: D%s", (int)i, turn ? " and G" : "");
     }
     free(old_g);
@@ -294,7 +297,8 @@ static void dropped_g(gm_context *c)
         gm_status s = gm_gan_step(g, tx, NULL, &r);
         ok(s == GM_E_NONFINITE && strstr(gm_context_error(c), "generator."), "G's gradient is not finite: %s", gm_context_error(c));
         is_int(changed(g, &w), 1, "the new D stays, nothing of G has changed, its statistics neither");
-        ok(!memcmp(average, g->m.average->value, (size_t)g->m.average->param_elems * 4) && gmi_optimizer_updates(g->m.optimizer[0]) == updates && updates == 0 &&
+        ok(!memcmp(average, g->m.average->value, (size_t)g->m.average->param_elems * 4) && gmi_optimizer_updates(g->m.optimizer[0]) == updates &&
+            updates == 0 &&
                gmi_optimizer_updates(g->m.optimizer[1]) == i + 1 && g->m.fit.step == i + 1,
            "nor its average and moments; the step is counted once");
         free(average);
@@ -341,8 +345,10 @@ static void average(gm_context *c)
             off = fmax(off, fabs((double)a[i] - (d * (double)old[i] + (1 - d) * (double)w[i])));
             moved = fmax(moved, fabs((double)a[i] - (double)w[i]));
         }
-        ok(off < 1e-6 && moved > 1e-3, "d_steps %d: the average is d w0 + (1 - d) w1, d = 2^(-examples/40): off by %g, %g from the weights", d_steps, off, moved);
-        ok(!memcmp(gan_view(gm_gan_params(u), "discriminator.0.weight", NULL), gan_view(gm_gan_params(g), "discriminator.0.weight", NULL), 8 * K * 4), "D has none");
+        ok(off < 1e-6 && moved > 1e-3, "d_steps %d: the average is d w0 + (1 - d) w1, d = 2^(-examples/40): off by %g, %g from the weights", d_steps, off,
+            moved);
+        ok(!memcmp(gan_view(gm_gan_params(u), "discriminator.0.weight", NULL), gan_view(gm_gan_params(g), "discriminator.0.weight", NULL), 8 * K * 4),
+            "D has none");
         gm_gan_destroy(u);
         gm_gan_destroy(g);
         free(p);
@@ -351,8 +357,8 @@ static void average(gm_context *c)
     gm_tensor_destroy(tx);
 }
 
-/* Population statistics: mean over 16 batches of 256 of each batch's mean and unbiased variance, of z drawn under "population.z", steps 0 to 15, with the averaged
- * weights; computed here in double through the first layer, which is dense. */
+/* Population statistics: mean over 16 batches of 256 of each batch's mean and unbiased variance, of z drawn under "population.z", steps 0 to 15, with the
+ * averaged weights; computed here in double through the first layer, which is dense. */
 static void population(gm_context *c, int conditional)
 {
     enum { B = 256, H = 6 };
@@ -360,7 +366,8 @@ static void population(gm_context *c, int conditional)
     gm_spec x;
     gm_gan_options o;
     gm_gan *u = NULL;
-    gm_tensor *tx = vae_rows(c, rows, N, K), *tl = vae_labels(c, labels, N), *tz = vae_rows(c, zs, N, L), *ta = vae_rows(c, a, N, K), *tb = vae_rows(c, b, N, K);
+    gm_tensor *tx = vae_rows(c, rows, N, K), *tl = vae_labels(c, labels, N), *tz = vae_rows(c, zs, N, L), *ta = vae_rows(c, a, N, K), *tb = vae_rows(c, b, N,
+        K);
     gm_tensor *cond = conditional ? tl : NULL;
     double mean[H] = {0}, var[H] = {0}, off = 0, off_var = 0, moved = 0;
     char *p = NULL;
@@ -401,7 +408,8 @@ static void population(gm_context *c, int conditional)
         off_var = fmax(off_var, fabs((double)rv[j] - var[j]));
         moved = fmax(moved, fabs((double)rv[j] - (double)trained[j]));
     }
-    ok(off < 2e-6 && off_var < 1e-5 && moved > 1e-3, "%s: running_mean and running_var are the population's: off by %g and %g (training's differ by %g)", conditional ? "concat" : "plain",
+    ok(off < 2e-6 && off_var < 1e-5 && moved > 1e-3, "%s: running_mean and running_var are the population's: off by %g and %g (training's differ by %g)",
+        conditional ? "concat" : "plain",
        off, off_var, moved);
     gan_must(c, gm_gan_generate(u, tz, cond, tb));
     ok(!memcmp(a, b, sizeof a), "the saved model generates what the one in training does");
@@ -446,7 +454,8 @@ static void conditions(gm_context *c, const char *condition, int real)
     int32_t other[N];
     gm_spec x;
     gm_gan_options o;
-    gm_tensor *tx = vae_rows(c, rows, N, K), *tz = vae_rows(c, z, N, L), *ta = vae_rows(c, a, N, K), *tb = vae_rows(c, b, N, K), *ts = vae_vector(c, sa, N), *tt = vae_vector(c, sb, N),
+    gm_tensor *tx = vae_rows(c, rows, N, K), *tz = vae_rows(c, z, N, L), *ta = vae_rows(c, a, N, K), *tb = vae_rows(c, b, N, K), *ts = vae_vector(c, sa, N),
+        *tt = vae_vector(c, sb, N),
               *tl = real ? vae_rows(c, given, N, 2) : vae_labels(c, labels, N), *to = real ? vae_rows(c, given, N, 2) : vae_labels(c, other, N);
     size_t same = 0, same_score = 0;
     spec_of(&x);
@@ -476,7 +485,8 @@ static void conditions(gm_context *c, const char *condition, int real)
         memcpy(old, e, sizeof old);
         for (int i = 0; i < N; i++) other[i] = i % 2; /* class 2 is not in the batch */
         gan_must(c, gm_gan_step(g, tx, to, NULL));
-        ok(memcmp(old, e, 8 * 4) && memcmp(old + 8, e + 8, 8 * 4) && !memcmp(old + 16, e + 16, 8 * 4), "the gradient reaches the rows of the labels that were there, and no other");
+        ok(memcmp(old, e, 8 * 4) && memcmp(old + 8, e + 8, 8 * 4) && !memcmp(old + 16, e + 16, 8 * 4),
+            "the gradient reaches the rows of the labels that were there, and no other");
     }
     gan_must(c, gm_gan_step(g, tx, tl, NULL));
     gan_must(c, gm_gan_step(g, tx, tl, NULL));

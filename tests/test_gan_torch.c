@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_gan_torch.c: ten steps of a DCGAN with batch norm in both networks, and of a relativistic GAN with R1 and R2 (every step, every second step), from PyTorch's
- * weights and batches and the library's own z, against PyTorch's losses (1e-4) and final tensors, running statistics too (1e-3 relative in norm).
+/* test_gan_torch.c: ten steps of a DCGAN with batch norm in both networks, and of a relativistic GAN with R1 and R2 (every step, every second step), from
+ * PyTorch's weights and batches and the library's own z, against PyTorch's losses (1e-4) and final tensors, running statistics too (1e-3 relative in norm).
  * tests/fixtures/make_gan.py made the numbers; for it, test_gan_torch STEPS ROWS DIM prints the z of each step. */
 #include "models/gan.h"
 #include "torch_fixture.h"

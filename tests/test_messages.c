@@ -28,7 +28,8 @@ static void says(gm_context *c, gm_status s, gm_status want, const char *message
     seen[want]++;
     is_text(gm_status_name(s), gm_status_name(want), "%s", gm_status_text(want));
     if (!ok(fits(gm_context_error(c), message), "%s", gm_context_error(c))) printf("# expected %s\n", message);
-    ok(gm_context_error_info(c, &e) == GM_OK && e.status == want && !strcmp(e.message, gm_context_error(c)) && !strncmp(message, e.call, strlen(e.call)), "and as fields");
+    ok(gm_context_error_info(c, &e) == GM_OK && e.status == want && !strcmp(e.message, gm_context_error(c)) && !strncmp(message, e.call, strlen(e.call)),
+        "and as fields");
 }
 
 static gm_gan *model(gm_context *c, const char *loss)
@@ -68,7 +69,8 @@ static void memory(void)
     refuse = 1;
     says(c, gm_tensor_create(c, GM_F32, 1, dims, &t), GM_E_NOMEM, "tensor_create: out of memory: 4000 bytes were refused");
     refuse = 0;
-    says(c, gm_tensor_create(c, GM_F32, 2, dims, &t), GM_E_BUDGET, "tensor_create: 4000000 bytes more than the * in use would pass memory_limit = 1000000: raise it, or use a smaller batch or model");
+    says(c, gm_tensor_create(c, GM_F32, 2, dims, &t), GM_E_BUDGET,
+        "tensor_create: 4000000 bytes more than the * in use would pass memory_limit = 1000000: raise it, or use a smaller batch or model");
     gm_gan *g = model(c, "hinge");
     says(c, gm_gan_reserve(g, 100000), GM_E_BUDGET, "gan_reserve: a batch of 100000 needs * bytes, the limit is 1000000; the largest batch that fits is *");
     gm_gan_destroy(g);
@@ -90,10 +92,12 @@ static void arguments(gm_context *c)
     vae_spec(&x, GM_F32, GM_SCALE_NONE, 1, K, 0, 0);
     gan_options(&o, "hinge");
     o.discriminator = "dense 8; lerky_relu 0.2";
-    says(c, gm_gan_create(c, &x, &o, &u), GM_E_INVALID, "gan_create: discriminator, column 10: \"lerky_relu\" is no layer; layers: dense, conv, *, leaky_relu, *");
+    says(c, gm_gan_create(c, &x, &o, &u), GM_E_INVALID,
+        "gan_create: discriminator, column 10: \"lerky_relu\" is no layer; layers: dense, conv, *, leaky_relu, *");
     says(c, gm_gan_step(g, b, NULL, NULL), GM_E_SHAPE, "gan_step: x is [8,1] i32, model wants [n,2] f32: reshape, or set gm_spec.dims");
     says(c, gm_gan_sample(g, NULL, NULL, ro), GM_E_READONLY, "gan_sample: x is read-only memory: give a tensor that may be written");
-    says(c, gm_params_view(gm_gan_params(g), "generator.9.weight", &v), GM_E_UNKNOWN, "params_view: \"generator.9.weight\" is no parameter or state; there are 8, the first is \"discriminator.0.bias\"");
+    says(c, gm_params_view(gm_gan_params(g), "generator.9.weight", &v), GM_E_UNKNOWN,
+        "params_view: \"generator.9.weight\" is no parameter or state; there are 8, the first is \"discriminator.0.bias\"");
     gm_tensor_destroy(b);
     b = vae_wrap(c, GM_I32, rows, 2, N, K, 0, 0);
     says(c, gm_gan_step(g, b, NULL, NULL), GM_E_DTYPE, "gan_step: x is [8,2] i32, model wants [n,2] f32: convert, or set gm_spec.dtype");
@@ -107,7 +111,9 @@ static void arguments(gm_context *c)
     g = gan_make(c, &x, &o);
     says(c, gm_gan_step(g, t, l, NULL), GM_E_RANGE, "gan_step: cond row 5 is 3; the model has classes 0 to 2");
     o.discriminator = "dense 8; batch_norm; relu";
-    says(c, gm_gan_create(c, &x, &o, &u), GM_E_UNSUPPORTED, "gan_create: loss \"hinge r1=1\": the discriminator couples its batch (batch_norm or minibatch_stddev), so that the gradient of a sample is not one sample's: use another "
+    says(c, gm_gan_create(c, &x, &o, &u), GM_E_UNSUPPORTED,
+        "gan_create: loss \"hinge r1=1\": the discriminator couples its batch (batch_norm or minibatch_stddev), so that the gradient of a sample is not one "
+        "sample's: use another "
          "normalisation, or write coupled=1");
     gm_gan_destroy(g);
     gm_tensor_destroy(t);
@@ -131,7 +137,8 @@ static void files(gm_context *c)
     const size_t n = gan_bytes(g, 0, &p);
     size_t i, at = 8;
     says(c, gm_gan_load(c, "/nonexistent/model", &u), GM_E_IO, "gan_load: cannot open \"/nonexistent/model\": no such file or directory (*)");
-    says(c, gan_read(c, "not a model at all, but long enough", 35, &u), GM_E_FORMAT, "gan_read: safetensors: the header's length is 8029109312199880558, the format's limit is 100000000");
+    says(c, gan_read(c, "not a model at all, but long enough", 35, &u), GM_E_FORMAT,
+        "gan_read: safetensors: the header's length is 8029109312199880558, the format's limit is 100000000");
     p[n - 1] ^= 1;
     says(c, gan_read(c, p, n, &u), GM_E_CHECKSUM, "gan_read: safetensors: the file was changed or damaged: its SHA-256 is *, \"genrep.sha256\" says *");
     p[n - 1] ^= 1;
@@ -169,7 +176,9 @@ static gm_action progress(void *user, const gm_record *r)
 {
     host *h = user;
     (void)r;
-    if (h->g) says(h->c, gm_gan_reserve(h->g, 4), GM_E_BUSY, "gan_reserve: the model is being trained by an outer call; inside a progress callback it can be used (encode, decode, generate, discriminate, sample, evaluate) and be written");
+    if (h->g) says(h->c, gm_gan_reserve(h->g, 4), GM_E_BUSY,
+        "gan_reserve: the model is being trained by an outer call; inside a progress callback it can be used (encode, decode, generate, discriminate, sample, "
+        "evaluate) and be written");
     h->g = NULL;
     return h->answer;
 }

@@ -276,8 +276,8 @@ static void independence(gm_context *c, const char *name, const char *generator,
     gan_must(c, gm_gan_sample(g, &so, cond ? tl : NULL, ta));
     for (int n = 1; n <= N; n++) /* the last n rows alone */
         for (int reserve = 0; reserve < 2; reserve++) {
-            gm_tensor *part = vae_rows(c, b, n, K), *l = vae_labels(c, label + N - n, n);
             if (reserve && n != 7) continue;
+            gm_tensor *part = vae_rows(c, b, n, K), *l = vae_labels(c, label + N - n, n);
             if (reserve) gan_must(c, gm_gan_reserve(g, 5));
             so.first = 1000000000000 + N - n;
             memset(b, 0, sizeof b);

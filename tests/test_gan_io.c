@@ -135,6 +135,7 @@ static void round_trip(gm_context *c, const variant *k)
         ok(gm_gan_step(u, tx, tl, &r2) == GM_OK && r2.step == (checkpoint ? 9 : 1), "and can train, from step %d on (%s)", checkpoint ? 8 : 0,
             gm_context_error(c));
         free(q);
+        q = NULL;
         ok(gm_gan_sample(u, NULL, tl, b) == GM_OK && gan_bytes(u, 1, &q) > 0, "sample and be written then (%s)", gm_context_error(c));
         gm_gan_destroy(u);
         ok((checkpoint ? gm_gan_save_checkpoint(g, path) : gm_gan_save(g, path)) == GM_OK && gm_gan_load(c, path, &u) == GM_OK, "by path (%s)",

@@ -400,14 +400,10 @@ static uint64_t params_bytes(const gm_graph *g, int grads)
 /* Of the average: next states where it has a population. */
 static uint64_t average_bytes(const gm_gan *a, const gm_graph *g)
 {
-    uint64_t bytes = 0;
-    if (!(a->m.ema_half_life > 0)) return 0;
-    for (int32_t i = 0; a->plan.population && i < g->states.n; i++) {
-        int64_t n = 0;
-        const gmi_gnode *p = &g->nodes[g->states.p[i].node - 1];
-        if (!gmi_count_i64(p->rank, p->dims, &n)) bytes += ((uint64_t)n + 16) * sizeof(gmi_real);
-    }
-    return bytes + params_bytes(g, 0);
+    uint64_t bytes = params_bytes(g, 0);
+    for (int32_t i = 0; a->plan.population && i < g->states.n; i++) /* one number a channel */
+        bytes += ((uint64_t)g->nodes[g->states.p[i].node - 1].dims[0] + 16) * sizeof(gmi_real);
+    return a->m.ema_half_life > 0 ? bytes : 0;
 }
 
 static gm_status memory(gm_context *c, const gm_spec *x, const gm_gan_options *o, int64_t batch, uint64_t *train, uint64_t *infer)

@@ -146,8 +146,7 @@ gm_node gmi_gan_discriminator(const gm_gan *a, gm_graph *g, gm_node x, gmi_gan_g
     h = gm_layer_build(a->discriminator, g, h, y.features);
     gm_node score = h;
     if (h.id && project && row_elems(g, h) == 1)
-        h = score = gmi_graph_fail(g, GM_E_SHAPE, "condition projection: the discriminator ends with one number; leave its last linear layer out, so that it ends with "
-                                                  "the features that meet the label's embedding");
+        h = score = gmi_graph_fail(g, GM_E_SHAPE, "condition projection: the discriminator ends with one number; leave its last linear layer out");
     if (h.id && (project || row_elems(g, h) != 1)) score = head(g, "score", h, 1);
     if (score.id) score = gm_op_reshape(g, score, 1, &n);
     if (score.id && project) score = gm_op_add(g, score, projection(a, g, h, y.label));

@@ -307,7 +307,9 @@ static void options(gm_context *c)
     o = base, o.condition = "add", option(c, &o, &x, GM_E_INVALID, "add");
     o = base, o.condition = "concat", option(c, &o, &x, GM_E_INVALID, "no labels");
     o = base, o.likelihood = 99, option(c, &o, &x, GM_E_INVALID, "99");
-    o = base, o.likelihood = GM_LIKELIHOOD_COLUMNS, option(c, &o, &x, GM_E_UNSUPPORTED, "columns");
+    o = base, o.likelihood = GM_LIKELIHOOD_COLUMNS, option(c, &o, &x, GM_E_INVALID, "gm_spec.columns is NULL");
+    o = base, o.likelihood = GM_LIKELIHOOD_LOGISTIC, option(c, &o, &x, GM_E_INVALID, "the first and the last value");
+    o = base, o.likelihood = GM_LIKELIHOOD_BETA_BINOMIAL, option(c, &o, &x, GM_E_UNSUPPORTED, "beta_binomial");
     o = base, o.likelihood = GM_LIKELIHOOD_CATEGORICAL, option(c, &o, &x, GM_E_INVALID, "gm_spec.lo");
     o = base, o.size = 3, option(c, &o, &x, GM_E_INVALID, "size");
     o = base, option(c, &o, NULL, GM_E_INVALID, "spec is NULL");

@@ -6,7 +6,7 @@
  *   vae_graph.c      networks and programs as graphs                    vae_infer.c  encode, decode, reconstruct, sample
  *   vae_objective.c  likelihoods, ELBO, IWAE                            vae_eval.c   evaluate, importance-sampled log-likelihood
  *   vae_io.c         model file and checkpoint                          vae_model.c  as a gm_model
- *   vae_score.c      figures of single rows, for gm_latent */
+ *   vae_score.c      figures of single rows, for gm_latent              vae_columns.c  mixed tables */
 #ifndef GMI_MODELS_VAE_H
 #define GMI_MODELS_VAE_H
 #include "genrep/vae.h"
@@ -33,7 +33,10 @@ typedef struct gmi_vae_plan {
     int32_t variance;         /* GMI_VAR_x */
     double fixed_logvar;
     int64_t categories;       /* of one element, categorical */
+    int64_t levels;           /* of one element, logistic */
     int64_t per_element;      /* parameters of p(x|z) for one element of x */
+    int64_t outputs;          /* all parameters of p(x|z) */
+    int64_t x_elems;          /* numbers of an example in a program's input x; columns: features, else the elements */
     int32_t iwae;             /* samples of the objective, 0 = elbo */
     int32_t conditional;
     double lo, hi;            /* what the likelihood takes, model units; lo > hi: anything finite */
@@ -44,6 +47,7 @@ struct gm_vae {
     gmi_arena texts;
     gm_vae_options o; /* texts in the arena */
     gmi_vae_plan plan;
+    struct gmi_vae_columns *columns; /* in the arena; NULL: no mixed table */
     const gm_layer *encoder, *decoder;
     gm_schedule *beta, *rate;
     int32_t extra_missing; /* the file's model had an extra loss, which no file can hold */
@@ -61,6 +65,21 @@ gmi_px gmi_vae_px(const gm_vae *v, gm_graph *g, gm_node h, int64_t rows);       
 gm_node gmi_vae_px_log(const gm_vae *v, gm_graph *g, gmi_px p, gm_node x);           /* log p(x|z) [rows] */
 gm_node gmi_vae_px_mean(const gm_vae *v, gm_graph *g, gmi_px p);                     /* [rows, dims] */
 gm_node gmi_vae_px_draw(const gm_vae *v, gm_graph *g, gmi_px p, const char *key);
+gm_node gmi_vae_px_shown(const gm_vae *v, gm_graph *g, gm_node mean);                /* the mean as the host sees it: integers where the data has them */
+gm_node gmi_vae_to_bins(const gm_vae *v, gm_graph *g, gm_node x);                    /* logistic: 0 to levels - 1 to [-1, 1] */
+gm_node gmi_vae_soft_floor(gm_graph *g, gm_node raw);                                /* of a learned log variance */
+
+/* ---- vae_columns.c: x is features [n, x_elems] ---- */
+gm_status gmi_vae_columns_plan(gm_vae *v);
+gm_status gmi_vae_columns_fit(const gm_vae *v, const gm_spec *data); /* data of such columns is the model's */
+gm_status gmi_vae_columns_tensor(const gm_vae *v, const gm_tensor *x, int64_t r0, int64_t n, gmi_real *to);
+gm_status gmi_vae_columns_rows(const gm_vae *v, gm_dataset *d, const int64_t *index, int64_t n, gmi_real *to, void *cond);
+void gmi_vae_columns_store(const gm_vae *v, const gmi_real *in, gm_tensor *out, int64_t r0, int64_t r1); /* in: of columns_value */
+gmi_px gmi_vae_columns_px(const gm_vae *v, gm_graph *g, gm_node h, int64_t n);
+gm_node gmi_vae_columns_log(const gm_vae *v, gm_graph *g, gmi_px p, gm_node x);
+gm_node gmi_vae_columns_value(const gm_vae *v, gm_graph *g, gmi_px p, GM_OPT const char *key); /* mean, or with a key a draw, as features without indicators */
+gm_node gmi_vae_columns_in_order(const gm_vae *v, gm_graph *g, gm_node a); /* features in the order of the columns, indicators behind them */
+gm_status gmi_vae_columns_bias(gm_vae *v, gm_dataset *d, int64_t rows, gmi_real *bias);
 
 /* ---- vae_graph.c ---- */
 gm_status gmi_vae_build(void *self, gm_graph *g, const gmi_prog_key *key, gm_node *out, int32_t *n_out);
@@ -79,6 +98,7 @@ gm_status gmi_vae_prog(gm_vae *v, int32_t kind, int32_t draws, int64_t rows, gmi
 gm_status gmi_vae_feed_x(gm_vae *v, gmi_prog *p, const gm_tensor *x, int64_t r0, int64_t n);
 void gmi_vae_feed_cond(gm_vae *v, gmi_prog *p, const gm_tensor *cond, int64_t r0, int64_t n);
 gm_status gmi_vae_indices(gm_vae *v, gmi_prog *p, const gmi_real *x, int64_t n, int64_t first); /* categorical: values to i32 */
+gm_status gmi_vae_whole(const gm_vae *v, const gmi_real *x, int64_t n, int64_t first); /* logistic: the values are integers */
 gm_status gmi_vae_check_cond(const gm_vae *v, const gm_tensor *cond, int64_t n);
 
 /* ---- vae_infer.c ---- */

@@ -49,7 +49,7 @@ static gm_status one_chunk(gm_vae *v, gm_dataset *d, int64_t r0, int64_t left, i
     gm_status s = gmi_vae_prog(v, GMI_VAE_EVALUATE, 0, size, &p);
     if (s) return s;
     gmi_real *x = gmi_prog_in(p, "x"), *cond = gmi_prog_in(p, "cond");
-    memset(x, 0, (size_t)(size * v->m.elems) * sizeof *x);
+    memset(x, 0, (size_t)(size * v->plan.x_elems) * sizeof *x);
     if (cond) memset(cond, 0, (size_t)(size * gmi_core_cond_elems(&v->m)) * sizeof *cond);
     for (int64_t i = 0; i < n; i++) at[i] = r0 + i;
     s = gmi_vae_feed_rows(v, p, d, at, n, r0);

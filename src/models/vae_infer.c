@@ -53,10 +53,14 @@ static gm_status run_decode(infer *f, const gmi_real *z, int64_t r0, int64_t row
         memset(to + n * d, 0, (size_t)((rows - n) * d) * sizeof *to);
     }
     gmi_vae_feed_cond(v, p, f->cond, r0, n);
-    gmi_real *out = v->m.scaler.n == 0 ? gmi_core_direct(f->out, r0, rows, v->m.elems, n) : NULL;
+    gmi_real *out = v->m.scaler.n == 0 && !v->columns ? gmi_core_direct(f->out, r0, rows, v->m.elems, n) : NULL;
     if (out) p->out_now[0] = out;
     s = gmi_prog_run(p, f->seed, 0, f->first + r0);
     if (s || out) return s;
+    if (v->columns) {
+        gmi_vae_columns_store(v, p->out[0].p, f->out, r0, r0 + n);
+        return GM_OK;
+    }
     return gmi_scaler_undo(&v->m.scaler, &v->m.spec, p->out[0].p, f->out, r0, r0 + n);
 }
 

@@ -35,8 +35,8 @@ gm_node gmi_logistic_log(gm_graph *g, gm_node mean, gm_node log_scale, gm_node x
     return gm_op_sub(g, gm_op_mul(g, gm_op_mul(g, above, below), width), ends);
 }
 
-/* E clamp(Y, -1, 1) = -1 + integral of P(Y > t) from -1 to 1 = -1 + s (softplus((m + 1)/s) - softplus((m - 1)/s)): what rounding to bins makes of it is this
- * integral by the midpoint rule, the same to e^(-2 pi^2 s/2h), and within half a bin where s is small. */
+/* E clamp(Y, -1, 1) = -1 + integral of P(Y > t) from -1 to 1 = -1 + s (softplus((m + 1)/s) - softplus((m - 1)/s)). The expected bin is the same integral by
+ * the midpoint rule: P is monotone, so they are half a bin apart at most, and far less where s is a bin or more. */
 gm_node gmi_logistic_mean(gm_graph *g, gm_node mean, gm_node log_scale)
 {
     gm_node s = gm_op_exp(g, log_scale), inverse = gm_op_exp(g, gm_op_neg(g, log_scale));

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* oom.c: the Nth allocation fails, for every N, over create, two steps, save, load, sample, encode, destroy (SQLite's method); and over a
- * mixed table from csv to samples. Always GM_E_NOMEM, nothing
- * leaks, and the objects go on working: the same object, asked again with memory, gives the same bits as one that never failed.
+ * mixed table from csv to samples. Always GM_E_NOMEM, nothing leaks, and the objects go on working: the same object, asked again with memory, gives the same bits as one that never failed.
  *
  * Two modes: one request fails, or that one and all after it. The allocator checks the sizes it is told and hands out odd addresses. */
 #include "oom_util.h"
@@ -73,7 +72,8 @@ end:
 static run table_story(int again, void *to)
 {
     results *out = to;
-    static const char csv[] = "pay,sex,kids,town\n1.5,m,2,a\n,f,0,b\n3,m,7,c\n2.5,?,1,a\n", kinds[] = "csv columns='sex m|f missing; pay real missing; kids integer 0 7; town a|b|c'";
+    static const char csv[] = "pay,sex,kids,town\n1.5,m,2,a\n,f,0,b\n3,m,7,c\n2.5,?,1,a\n", kinds[] =
+        "csv columns='sex m|f missing; pay real missing; kids integer 0 7; town a|b|c'";
     static const int64_t dims[2] = {4, 4};
     static char file[1 << 16];
     run r;

@@ -108,7 +108,8 @@ static void check(gm_context *c, const kind *k)
 
 int main(void)
 {
-    static const char mlp[] = "dense 6; tanh", conv[] = "conv 3 k3 s1 p1; batch_norm; tanh", up[] = "dense 12; softplus; reshape 3x2x2; conv_transpose 1 k4 s2 p1",
+    static const char mlp[] = "dense 6; tanh", conv[] = "conv 3 k3 s1 p1; batch_norm; tanh",
+       up[] = "dense 12; softplus; reshape 3x2x2; conv_transpose 1 k4 s2 p1",
                       up2[] = "dense 12; silu; reshape 3x2x2; conv_transpose 2 k4 s2 p1", up3[] = "dense 12; gelu; reshape 3x2x2; conv_transpose 3 k4 s2 p1";
     static const kind all[] = {
         {"bernoulli", mlp, mlp, NULL, "elbo", "constant 1", 0, GM_LIKELIHOOD_BERNOULLI, 0, NULL},

@@ -15,7 +15,8 @@ static void parsed(gm_context *c)
     int same = 0;
     gmi_arena_init(&a, c);
     gmi_enter(c, "test");
-    ok(!gmi_columns_parse(&a, " age real; kids integer -2 12 ;sex m|f; pay real missing;'a ; b' \"no, never\" | 'it|is'|\xc3\xa9t\xc3\xa9 missing;", &k), "a text of five columns");
+    ok(!gmi_columns_parse(&a, " age real; kids integer -2 12 ;sex m|f; pay real missing;'a ; b' \"no, never\" | 'it|is'|\xc3\xa9t\xc3\xa9 missing;", &k),
+       "a text of five columns");
     is_int(k.n, 5, "columns");
     ok(k.p[0].kind == GMI_COLUMN_REAL && !k.p[0].missing && !strcmp(k.p[0].name, "age"), "real");
     ok(k.p[1].kind == GMI_COLUMN_INTEGER && k.p[1].lo == -2 && k.p[1].hi == 12, "integer");
@@ -26,7 +27,8 @@ static void parsed(gm_context *c)
     is_int(gmi_column_word(&k.p[2], "f", 1), 1, "a word's index");
     is_int(gmi_column_word(&k.p[2], "ff", 2), -1, "a longer word is another");
     is_int(gmi_column_word(&k.p[4], "no", 2), -1, "so is a shorter one");
-    ok(!gmi_columns_parse(&a, "real real; integer integer|real; missing missing|real missing", &k) && k.n == 3 && k.p[1].kind == GMI_COLUMN_CATEGORY && k.p[2].missing,
+    ok(!gmi_columns_parse(&a, "real real; integer integer|real; missing missing|real missing", &k) && k.n == 3 && k.p[1].kind == GMI_COLUMN_CATEGORY &&
+       k.p[2].missing,
        "words of the grammar as names and categories");
     ok(!gmi_columns_same(c, "a real;b x|y", " a  real missing ; b 'x' | y", &same) && same, "the same columns");
     ok(!gmi_columns_same(c, "a real;b x|y", "a real;b y|x", &same) && !same, "other words");
@@ -117,21 +119,24 @@ static void tensors(gm_context *c)
     memset(&sc, 0, sizeof sc);
     ok(!gmi_scaler_fit_columns(c, d, &k, 6, &sc), "scaling");
     /* 1, 2, 6, 7: mean 4, squares 9 + 4 + 4 + 9 = 26 */
-    ok(sc.n == 3 && fabs(sc.scale[0] - 1 / sqrt(26.0 / 4)) < 1e-15 && fabs(sc.shift[0] + 4 / sqrt(26.0 / 4)) < 1e-14, "over the cells that are there: %g %g", sc.scale[0],
+    ok(sc.n == 3 && fabs(sc.scale[0] - 1 / sqrt(26.0 / 4)) < 1e-15 && fabs(sc.shift[0] + 4 / sqrt(26.0 / 4)) < 1e-14, "over the cells that are there: %g %g",
+       sc.scale[0],
        sc.shift[0]);
     ok(sc.scale[1] == 1 && sc.shift[1] == 0 && sc.scale[2] == 1 && sc.shift[2] == 0, "categories and integers as they are");
     gmi_scaler_free(c, &sc);
     ok(!gmi_dataset_cells(d, 6, index, &k, cell, take, got, NULL) && got[1] == 2 && got[2] != got[2] && got[5] == 7, "cells");
     keep = x[3][2];
     x[3][2] = 13;
-    ok(gmi_dataset_cells(d, 6, index, &k, cell, take, got, NULL) == GM_E_RANGE && c->where == 3 && fu_says(c, "row 3, column \"kids\" is 13; it is an integer from 0 to 12"), "%s",
+    ok(gmi_dataset_cells(d, 6, index, &k, cell, take, got, NULL) == GM_E_RANGE && c->where == 3 && fu_says(c,
+       "row 3, column \"kids\" is 13; it is an integer from 0 to 12"), "%s",
        c->message);
     gmi_forget(c);
     x[3][2] = 1.5;
     ok(gmi_dataset_cells(d, 6, index, &k, cell, take, got, NULL) == GM_E_RANGE, "1.5 is no integer: %s", c->message);
     gmi_forget(c);
     x[3][2] = NAN;
-    ok(gmi_dataset_cells(d, 6, index, &k, cell, take, got, NULL) == GM_E_NONFINITE && fu_says(c, "row 3, column \"kids\" is nan: fill it, or say missing in gm_spec.columns"), "%s",
+    ok(gmi_dataset_cells(d, 6, index, &k, cell, take, got, NULL) == GM_E_NONFINITE && fu_says(c,
+       "row 3, column \"kids\" is nan: fill it, or say missing in gm_spec.columns"), "%s",
        c->message);
     gmi_forget(c);
     x[3][2] = keep;
@@ -140,7 +145,8 @@ static void tensors(gm_context *c)
     gmi_forget(c);
     x[2][0] = NAN;
     x[1][1] = 2;
-    ok(gmi_dataset_cells(d, 6, index, &k, cell, take, got, NULL) == GM_E_RANGE && fu_says(c, "row 1, column \"sex\" is 2; it is the index of a word from 0 to 1"), "%s", c->message);
+    ok(gmi_dataset_cells(d, 6, index, &k, cell, take, got, NULL) == GM_E_RANGE && fu_says(c,
+       "row 1, column \"sex\" is 2; it is the index of a word from 0 to 1"), "%s", c->message);
     gmi_forget(c);
     x[1][1] = 1;
     (void)gmi_leave(c, GM_OK);
@@ -240,8 +246,10 @@ static void bad_tables(gm_context *c)
 {
 #define CALL "dataset_open_reader: "
     refused(c, "sex,age\nm,1\nx,2\n", "csv columns='age real; sex m|f'", GM_E_RANGE, 3, CALL "csv: line 3, column \"sex\": \"x\" is none of its 2 words");
-    refused(c, "sex,age\nm,1\n,2\n", "csv columns='age real; sex m|f'", GM_E_FORMAT, 3, CALL "csv: line 3, column \"sex\": the value is missing: fill it, or say missing in columns");
-    refused(c, "sex,age\nm,NA\n", "csv columns='age real; sex m|f'", GM_E_FORMAT, 2, CALL "csv: line 2, column \"age\": the value is missing: fill it, or say missing in columns");
+    refused(c, "sex,age\nm,1\n,2\n", "csv columns='age real; sex m|f'", GM_E_FORMAT, 3,
+       CALL "csv: line 3, column \"sex\": the value is missing: fill it, or say missing in columns");
+    refused(c, "sex,age\nm,NA\n", "csv columns='age real; sex m|f'", GM_E_FORMAT, 2,
+       CALL "csv: line 2, column \"age\": the value is missing: fill it, or say missing in columns");
     refused(c, "sex,age\nm,old\n", "csv columns='age real missing; sex m|f'", GM_E_FORMAT, 2, CALL "csv: line 2, column \"age\": \"old\" is no finite number");
     refused(c, "kids\n13\n", "csv columns='kids integer 0 12'", GM_E_RANGE, 2, CALL "csv: line 2, column \"kids\": \"13\" is no integer from 0 to 12");
     refused(c, "kids\n1.5\n", "csv columns='kids integer 0 12'", GM_E_RANGE, 2, CALL "csv: line 2, column \"kids\": \"1.5\" is no integer from 0 to 12");

@@ -97,7 +97,8 @@ static void outputs(gm_context *c)
     int i, valid = 1;
     gm_sample_options_init(&so, sizeof so);
     ok(!gm_vae_decode(v, z, NULL, GM_DRAW_MEAN, 0, row), "decode");
-    ok(x[0][0] == 0 && fabs((double)x[0][1] - 0.4) < 1e-6 && x[0][2] == 2 && x[0][3] == 0, "the most probable words, the mean, the nearest integer: %g %g %g %g", (double)x[0][0],
+    ok(x[0][0] == 0 && fabs((double)x[0][1] - 0.4) < 1e-6 && x[0][2] == 2 && x[0][3] == 0,
+       "the most probable words, the mean, the nearest integer: %g %g %g %g", (double)x[0][0],
        (double)x[0][1], (double)x[0][2], (double)x[0][3]);
     so.draw = GM_DRAW_SAMPLE;
     ok(!gm_vae_sample(v, &so, NULL, t), "draws");
@@ -184,7 +185,8 @@ static void no_trace(gm_context *c, const char *columns, int column, int64_t fir
         gm_vae_destroy(v);
     }
     for (i = 0; i < 64; i++) same &= bias[0][i] == bias[1][i];
-    ok(r[0].objective == r[1].objective && r[0].grad_norm == r[1].grad_norm, "column %d missing: whatever stands at its outputs, the objective and the gradient are the same", column);
+    ok(r[0].objective == r[1].objective && r[0].grad_norm == r[1].grad_norm,
+       "column %d missing: whatever stands at its outputs, the objective and the gradient are the same", column);
     ok(same && kept && moved > 8, "its outputs get no gradient, the others the same");
     gm_tensor_destroy(t);
 }
@@ -254,7 +256,8 @@ static void initial_bias(gm_context *c)
     gm_fit_options_init(&f, sizeof f);
     f.max_steps = 1;
     f.validation_fraction = 0;
-    ok(!gm_vae_create(c, gm_dataset_spec(d), &o, &v) && !gm_vae_fit(v, d, &f) && !gm_params_view(gm_vae_params(v), "output.bias", &t), "fit begins with a bias");
+    ok(!gm_vae_create(c, gm_dataset_spec(d), &o, &v) && !gm_vae_fit(v, d, &f) && !gm_params_view(gm_vae_params(v), "output.bias", &t),
+       "fit begins with a bias");
     const float *b = gm_tensor_data(t);
     for (int i = 0; i < N; i++) {
         towns[(int)rows[i][4]] += 1;
@@ -288,7 +291,8 @@ static void round_trip(gm_context *c, int checkpoint)
     r.bytes = n;
     ok(n && !gm_vae_read(c, &r, &w), "%s written and read: %s", checkpoint ? "a checkpoint" : "a model", gm_context_error(c));
     if (!w) exit(1);
-    ok(w->m.scaler.n == K && w->m.spec.columns && !strcmp(w->m.spec.columns, TABLE) && w->plan.likelihood == GM_LIKELIHOOD_COLUMNS, "the file has columns and scaling");
+    ok(w->m.scaler.n == K && w->m.spec.columns && !strcmp(w->m.spec.columns, TABLE) && w->plan.likelihood == GM_LIKELIHOOD_COLUMNS,
+       "the file has columns and scaling");
     m = vae_bytes(w, checkpoint, &again);
     ok(m == n && !memcmp(bytes, again, n), "what was read writes the same bytes");
     for (int k = 0; k < 2; k++) {
@@ -370,7 +374,8 @@ static void extra(gm_context *c)
     }
     for (int i = 0; i < N; i++) kids += rows[i][3] == rows[i][3] ? (rows[i][3] / 6 - 1) / N : 0;
     ok(seen[0] == 12 && seen[1] == 9, "an own loss sees features, and indicators behind those of x");
-    ok(fabs(r[1].objective - r[0].objective - 10 * kids) < 1e-3 * (1 + fabs(r[0].objective)), "in the order of the columns: %g, %g", r[1].objective - r[0].objective, 10 * kids);
+    ok(fabs(r[1].objective - r[0].objective - 10 * kids) < 1e-3 * (1 + fabs(r[0].objective)), "in the order of the columns: %g, %g",
+       r[1].objective - r[0].objective, 10 * kids);
     gm_tensor_destroy(x);
     gm_vae_destroy(v);
 }
@@ -395,7 +400,8 @@ static void refusals(gm_context *c)
     static uint8_t bytes[4][K];
     gm_vae *v = create(c, TABLE, K, GM_F64, "dense 8; tanh", "dense 8; tanh", 2, NULL), *w = NULL;
     gm_dataset *d = dataset(c, "sex m|f; pay real; age real; kids integer 0 12; town a|b|c; rank integer 1 4");
-    gm_dataset *same = dataset(c, " sex 'm'|f missing; pay real missing; age real; kids integer 0 12 missing; town a|b|c; rank integer 1 3"), *none = dataset(c, NULL);
+    gm_dataset *same = dataset(c, " sex 'm'|f missing; pay real missing; age real; kids integer 0 12 missing; town a|b|c; rank integer 1 3"),
+       *none = dataset(c, NULL);
     gm_tensor *u = vae_wrap(c, GM_U8, bytes, 2, 4, K, 0, 0);
     gm_vae_options o;
     gm_spec x;
@@ -412,7 +418,8 @@ static void refusals(gm_context *c)
     ok(!gm_vae_evaluate(v, none, 1, &r), "data that does not say its columns: %s", gm_context_error(c));
     gm_vae_options_init(&o, sizeof o);
     o.likelihood = GM_LIKELIHOOD_GAUSSIAN;
-    ok(gm_vae_create(c, gm_dataset_spec(same), &o, &w) == GM_E_INVALID && strstr(gm_context_error(c), "likelihood gaussian with gm_spec.columns"), "%s", gm_context_error(c));
+    ok(gm_vae_create(c, gm_dataset_spec(same), &o, &w) == GM_E_INVALID && strstr(gm_context_error(c), "likelihood gaussian with gm_spec.columns"), "%s",
+       gm_context_error(c));
     o.likelihood = GM_LIKELIHOOD_AUTO;
     vae_spec(&x, GM_F32, GM_SCALE_AUTO, 1, K, 0, 0);
     x.columns = "a real";
@@ -452,7 +459,8 @@ static void single(gm_context *c)
         gm_record_init(&e[1], sizeof e[1]);
         gm_reader_init(&r, sizeof r);
         x[0][0] = s.columns[strlen(s.columns) - 1] == 'g' ? NAN : 0;
-        ok(!gm_dataset_from_tensor(t, NULL, &s, &d) && !gm_vae_create(c, gm_dataset_spec(d), NULL, &v) && !gm_vae_fit(v, d, &f) && !gm_vae_evaluate(v, d, 1, &e[0]), "%s: %s",
+        ok(!gm_dataset_from_tensor(t, NULL, &s, &d) && !gm_vae_create(c, gm_dataset_spec(d), NULL, &v) && !gm_vae_fit(v, d, &f) && !gm_vae_evaluate(v, d, 1,
+           &e[0]), "%s: %s",
            kinds[i], gm_context_error(c));
         r.bytes = vae_bytes(v, 0, &bytes);
         r.memory = bytes;

@@ -68,7 +68,8 @@ static void frequencies(gm_context *c, const char *name, double lo, int n, const
     for (i = 0; i < n; i++) far = fmax(far, fabs(f[i] - p[i]) / sqrt(p[i] * (1 - p[i]) / M + 1e-6));
     ok(valid && far < 4.5, "are integers in range, as often as their probabilities say: %g deviations", far);
     so.draw = GM_DRAW_MEAN;
-    ok(!gm_vae_sample(v, &so, NULL, t) && x[0][0] == floorf(x[0][0]) && fabs((double)x[0][0] - expected) <= 1.01, "the mean is an integer beside the expected value: %g, %g",
+    ok(!gm_vae_sample(v, &so, NULL, t) && x[0][0] == floorf(x[0][0]) && fabs((double)x[0][0] - expected) <= 1.01,
+       "the mean is an integer beside the expected value: %g, %g",
        (double)x[0][0], expected);
     gm_tensor_destroy(t);
     gm_tensor_destroy(out);
@@ -114,7 +115,8 @@ static void images(gm_context *c)
     s.lo = 0, s.hi = 255;
     ok(!gm_dataset_from_tensor(x, NULL, &s, &d), "images");
     for (int k = 0; k < 4; k++) {
-        gm_vae *v = create(c, gm_dataset_spec(d), "conv 4 k4 s2 p1; relu; dense 16; relu", k == 2 ? "dense 36; relu; reshape 4x3x3; conv_transpose 2 k4 s2 p1" : "dense 16; relu",
+        gm_vae *v = create(c, gm_dataset_spec(d), "conv 4 k4 s2 p1; relu; dense 16; relu",
+           k == 2 ? "dense 36; relu; reshape 4x3x3; conv_transpose 2 k4 s2 p1" : "dense 16; relu",
                            variance[k], 1), *w = NULL;
         gm_fit_options f;
         gm_record r[3];

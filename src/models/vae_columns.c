@@ -9,7 +9,7 @@
  *
  * The host turns cells into features (NaN never enters a graph: a missing cell is zeros), the graph computes on features, and the host turns features back into
  * cells. Columns of one kind, size and `missing` stand side by side, a group, so that a graph has a few nodes a group and not a column; indicators come last.
- * A missing cell enters log p times 0, hence neither the objective nor a gradient (the likelihood of what was observed: Nazabal et al. 2020, HI-VAE, eq. 3).
+ * A missing cell enters log p times 0, hence neither the objective nor a gradient (the likelihood of what was observed: Nazabal et al. 2020, HI-VAE).
  * Log variances that are no outputs are one a column ("scalar" and "dimension" alike: a column is a quantity with a unit of its own), or fixed. */
 #include "models/vae.h"
 #include "train/columns.h"

@@ -95,7 +95,8 @@ static gm_status likelihood_plan(gm_vae *v)
     gm_status s = objective_option(v);
     if (s) return s;
     if (v->m.spec.columns && p->likelihood != GM_LIKELIHOOD_COLUMNS)
-        return gmi_fail(c, GM_E_INVALID, "likelihood %s with gm_spec.columns: take auto or columns, or leave gm_spec.columns NULL", gm_likelihood_name(p->likelihood));
+        return gmi_fail(c, GM_E_INVALID, "likelihood %s with gm_spec.columns: take auto or columns, or leave gm_spec.columns NULL",
+                        gm_likelihood_name(p->likelihood));
     switch (p->likelihood) {
     case GM_LIKELIHOOD_BERNOULLI:
         if (v->m.spec.scaling != GM_SCALE_UNIT && v->m.spec.scaling != GM_SCALE_NONE)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* logistic.c: the discretised logistic distribution over N bins (Salimans, Karpathy, Chen & Kingma 2017, PixelCNN++, eq. 2).
  *
- * A logistic variable Y with mean m and scale s = e^ls is rounded to the nearest of N centres x from -1 to 1, 2h apart, h = 1/(N - 1); what lies outside goes to
- * the end bins. With a = (x - h - m)/s, b = (x + h - m)/s and S the sigmoid:
+ * A logistic variable Y with mean m and scale s = e^ls is rounded to the nearest of N centres x from -1 to 1, 2h apart, h = 1/(N - 1); what lies outside goes
+ * to the end bins. With a = (x - h - m)/s, b = (x + h - m)/s and S the sigmoid:
  *
  *   p(x) = S(b) - S(a) = S(b) S(-a) (1 - e^(a - b)),     p(-1) = S(b),     p(1) = 1 - S(a) = S(-a)
  *

@@ -93,5 +93,5 @@ gm_node gmi_gaussian_log(gm_graph *g, gm_node mean, gm_node logvar, gm_node x); 
 gm_node gmi_logistic_log_scale(gm_graph *g, gm_node raw, int64_t levels);                        /* a network's output as a log scale within sensible bounds */
 gm_node gmi_logistic_log(gm_graph *g, gm_node mean, gm_node log_scale, gm_node x, int64_t levels); /* log p of bin x */
 gm_node gmi_logistic_mean(gm_graph *g, gm_node mean, gm_node log_scale);                         /* the expected value, in [-1, 1] */
-gm_node gmi_logistic_draw(gm_graph *g, gm_node mean, gm_node log_scale, gm_node uniform);        /* before it is rounded to a bin; beyond [-1, 1] means the end bin */
+gm_node gmi_logistic_draw(gm_graph *g, gm_node mean, gm_node log_scale, gm_node uniform); /* before it is rounded to a bin; beyond [-1, 1]: an end bin */
 #endif

@@ -92,7 +92,8 @@ static gm_status copy(parser *s, const char *p, size_t n, const char **out)
 static gm_status unique(parser *s, gmi_map *m, const char *text, int64_t column, const char *what)
 {
     int64_t v;
-    if (gmi_map_get(m, text, strlen(text), &v)) return gmi_fail_at(s->ctx, GM_E_INVALID, column, "gm_spec.columns, column %i: the %s %S twice", column, what, text);
+    if (gmi_map_get(m, text, strlen(text), &v))
+        return gmi_fail_at(s->ctx, GM_E_INVALID, column, "gm_spec.columns, column %i: the %s %S twice", column, what, text);
     return gmi_map_put(m, text, strlen(text), column);
 }
 

@@ -95,7 +95,8 @@ static gm_status find_mixed(table *t)
     if (s) return s;
     for (int64_t i = 0; t->csv.names && i < t->kinds.n; i++) {
         int64_t at = gmi_csv_column(&t->csv, t->kinds.p[i].name);
-        if (at < 0) return gmi_fail(t->ctx, GM_E_UNKNOWN, "columns: the table has no column %S", t->kinds.p[i].name);
+        if (at < 0)
+            return gmi_fail(t->ctx, GM_E_UNKNOWN, "columns: the table has no column %S", t->kinds.p[i].name);
         if (i < t->csv.columns) t->column[i] = at;
     }
     if (t->csv.names ? t->kinds.n > t->csv.columns : t->kinds.n != t->columns)
@@ -131,8 +132,8 @@ static gm_status mixed_cell(const table *t, int64_t i, double *v)
     }
     if (is_missing(&c, number, *v)) {
         *v = gmi_bits_double(0x7ff8000000000000ull);
-        return k->missing ? GM_OK : gmi_fail_at(t->ctx, GM_E_FORMAT, line, "csv: line %i, column %S: the value is missing: fill it, or say missing in columns", line,
-                                                k->name);
+        if (k->missing) return GM_OK;
+        return gmi_fail_at(t->ctx, GM_E_FORMAT, line, "csv: line %i, column %S: the value is missing: fill it, or say missing in columns", line, k->name);
     }
     if (k->kind == GMI_COLUMN_CATEGORY)
         return gmi_fail_at(t->ctx, GM_E_RANGE, line, "csv: line %i, column %S: %S is none of its %i words", line, k->name, raw->text, k->hi + 1);
@@ -152,8 +153,8 @@ static gm_status read_row(table *t)
         s = t->kinds.n ? mixed_cell(t, i, &v) : gmi_csv_number(&t->csv, t->column[i], &v);
         if (s) return s;
         f = (float)v;
-        if (v == v && !gmi_f32_finite(f)) return gmi_fail_at(t->ctx, GM_E_FORMAT, t->csv.line, "csv: line %i, column %i: %g does not fit f32: rescale the column", t->csv.line,
-                                                   t->column[i] + 1, v);
+        if (v == v && !gmi_f32_finite(f))
+            return gmi_fail_at(t->ctx, GM_E_FORMAT, t->csv.line, "csv: line %i, column %i: %g does not fit f32: rescale the column", t->csv.line, t->column[i] + 1, v);
         gmi_buf_add(&t->values, &f, sizeof f);
     }
     if (t->label >= 0) gmi_buf_add(&t->names, t->csv.cells[t->label].text, t->csv.cells[t->label].n + 1);

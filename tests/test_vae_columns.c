@@ -277,7 +277,7 @@ static void round_trip(gm_context *c, int checkpoint)
 {
     static double out[2][N][K];
     gm_dataset *d = dataset(c, TABLE);
-    gm_vae *v = trained(c, d, 30), *w = NULL;
+    gm_vae *v = trained(c, d, 30), *w = NULL, *forged = NULL;
     gm_tensor *x[2];
     gm_reader r;
     gm_record e[2];
@@ -306,7 +306,7 @@ static void round_trip(gm_context *c, int checkpoint)
     /* a forged text */
     for (size_t i = 0; i + 7 < n; i++)
         if (!memcmp(bytes + i, "sex m|f", 7)) bytes[i + 5] = 'm', bytes[i + 6] = ' ';
-    ok(gm_vae_read(c, &r, &w) == GM_E_CHECKSUM || gm_vae_read(c, &r, &w) == GM_E_MODEL, "a damaged text is refused: %s", gm_context_error(c));
+    ok(gm_vae_read(c, &r, &forged) == GM_E_MODEL && strstr(gm_context_error(c), "gm_spec.columns, column 5"), "a damaged text is refused: %s", gm_context_error(c));
     free(bytes);
     free(again);
     gm_vae_destroy(v);

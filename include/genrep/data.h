@@ -12,13 +12,13 @@
  * A dataset belongs to the thread of its context. A NaN or an infinity in a row is GM_E_NONFINITE with the row's number (gm_error.where) as soon as the row is
  * used for training or evaluation; a label out of range is GM_E_RANGE with its row when the dataset is made.
  *
- * A mixed table says what its columns are in gm_spec.columns, "age real; kids integer 0 12; sex m|f; pay real missing": a name and a kind for each, ";" between.
+ * A mixed table says what its columns are in gm_spec.columns, "age real; kids integer 0 12; sex m|f; pay real missing": a name and a kind each, ";" between.
  *     real             any number; standardised over the cells that are there
  *     integer lo hi    whole numbers from lo to hi, 65536 values at most, within 2^24 of 0
  *     a|b|c            a category of two or more words; cells hold the index of the word, 0, 1, ...
  * The word missing behind a kind allows cells that are NaN. Names and words with blanks, ";" or "|" stand in quotes, ' or "; text is UTF-8. Samples are
- * [columns]; scaling is AUTO, STANDARD (of real columns) or NONE; lo and hi stay 0. Model files keep the text. When a row is used, a NaN in a column without missing is
- * GM_E_NONFINITE, and an integer or index out of range GM_E_RANGE, with the row and the column's name. */
+ * [columns]; scaling is AUTO, STANDARD (of real columns) or NONE; lo and hi stay 0. Model files keep the text. When a row is used, a NaN in a column without
+ * missing is GM_E_NONFINITE, and an integer or index out of range GM_E_RANGE, with the row and the column's name. */
 #ifndef GENREP_DATA_H
 #define GENREP_DATA_H
 #include "base.h"

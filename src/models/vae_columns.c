@@ -382,13 +382,18 @@ gm_status gmi_vae_columns_bias(gm_vae *v, gm_dataset *d, int64_t rows, gmi_real 
 {
     const struct gmi_vae_columns *t = v->columns;
     gm_context *c = v->m.ctx;
+    int64_t at[GMI_INFER_ROWS];
     counting k;
     memset(&k, 0, sizeof k);
     k.f.v = v;
     k.f.x = gmi_alloc_n(c, t->width, sizeof *k.f.x);
     k.sum = gmi_alloc_n(c, t->values + t->k.n, sizeof *k.sum);
-    gm_status s = k.f.x && k.sum ? gmi_dataset_reserve(d, 1) : gmi_nomem(c);
-    for (int64_t r = 0; !s && r < rows; r++) s = gmi_dataset_cells(d, 1, &r, &t->k, t->cell, count_row, &k, NULL);
+    gm_status s = k.f.x && k.sum ? gmi_dataset_reserve(d, GMI_INFER_ROWS) : gmi_nomem(c);
+    for (int64_t r = 0; !s && r < rows; r += GMI_INFER_ROWS) {
+        int64_t n = GMI_MIN(rows - r, GMI_INFER_ROWS);
+        for (int64_t i = 0; i < n; i++) at[i] = r + i;
+        s = gmi_dataset_cells(d, n, at, &t->k, t->cell, count_row, &k, NULL);
+    }
     if (!s) set_bias(v, k.sum, bias);
     gmi_free(c, k.f.x);
     gmi_free(c, k.sum);

@@ -473,6 +473,27 @@ static void single(gm_context *c)
     }
 }
 
+/* The reconstruction score of a table: squares over the features of the cells that are there. */
+static void scores(gm_context *c)
+{
+    static float x[4][D] = {{0, 2, 1, 0}, {0, NAN, 1, 0}, {0, NAN, 1, NAN}, {2, NAN, 1, NAN}}, score[4];
+    const double sex = 1 / (1 + exp(-0.75)), all = exp(1.0) + 1 + exp(-2.0), a = exp(1.0) / all, b = exp(-2.0) / all;
+    gm_vae *v = constant(c);
+    const gm_model *m = NULL;
+    gm_latent *l = NULL;
+    gm_tensor *t = vae_rows(c, x, 4, D), *out = vae_vector(c, score, 4);
+    ok(!gm_vae_snapshot(v, &m) && !gm_latent_create(c, m, NULL, &l) && !gm_latent_score(l, GM_SCORE_RECONSTRUCTION, t, NULL, out, NULL), "score: %s",
+       gm_context_error(c));
+    ok(fabs((double)(score[0] - score[1]) - 1.6 * 1.6) < 1e-5, "a real cell counts its square, a missing one nothing");
+    ok(fabs((double)(score[1] - score[2]) - 2 * (1 - sex) * (1 - sex)) < 1e-5, "a category counts the squares of its one-hot");
+    ok(fabs((double)(score[3] - score[2]) - ((1 - b) * (1 - b) + a * a - (1 - a) * (1 - a) - b * b)) < 1e-5, "also of three words");
+    gm_latent_destroy(l);
+    gm_model_destroy(m);
+    gm_tensor_destroy(t);
+    gm_tensor_destroy(out);
+    gm_vae_destroy(v);
+}
+
 int main(void)
 {
     gm_context *c = vae_context(2, GM_SIMD_BEST);
@@ -488,6 +509,7 @@ int main(void)
     extra(c);
     refusals(c);
     single(c);
+    scores(c);
     gm_context_destroy(c);
     return done();
 }

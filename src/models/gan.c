@@ -280,6 +280,7 @@ static gm_status scaled_spec(gm_context *c, const gm_spec *x, gm_spec *to)
     gm_spec_init(to, sizeof *to);
     if (gmi_options_merge(to, sizeof *to, x))
         return gmi_fail(c, GM_E_INVALID, "gm_spec.size is wrong, or a field beyond this version is set: call gm_spec_init");
+    if (to->columns) return gmi_fail(c, GM_E_UNSUPPORTED, "gm_spec.columns: a mixed table has a likelihood in a VAE alone; a GAN takes rows of numbers");
     if (to->scaling == GM_SCALE_AUTO) to->scaling = to->dtype == GM_U8 || to->lo < to->hi ? GM_SCALE_SIGNED : GM_SCALE_STANDARD;
     return GM_OK;
 }

@@ -73,7 +73,9 @@ gm_node gmi_vae_soft_floor(gm_graph *g, gm_node raw);                           
 gm_status gmi_vae_columns_plan(gm_vae *v);
 gm_status gmi_vae_columns_fit(const gm_vae *v, const gm_spec *data); /* data of such columns is the model's */
 gm_status gmi_vae_columns_tensor(const gm_vae *v, const gm_tensor *x, int64_t r0, int64_t n, gmi_real *to);
-gm_status gmi_vae_columns_rows(const gm_vae *v, gm_dataset *d, const int64_t *index, int64_t n, gmi_real *to, void *cond);
+gm_status gmi_vae_columns_rows(const gm_vae *v, gm_dataset *d, const int64_t *index, int64_t n, int64_t first, gmi_real *to, void *cond);
+/* |x - y|^2 over the features of cells that are there, [n]; x: features, y: of columns_value. */
+void gmi_vae_columns_error(const gm_vae *v, const gmi_real *x, const gmi_real *y, int64_t n, double *out);
 void gmi_vae_columns_store(const gm_vae *v, const gmi_real *in, gm_tensor *out, int64_t r0, int64_t r1); /* in: of columns_value */
 gmi_px gmi_vae_columns_px(const gm_vae *v, gm_graph *g, gm_node h, int64_t n);
 gm_node gmi_vae_columns_log(const gm_vae *v, gm_graph *g, gmi_px p, gm_node x);

@@ -167,12 +167,12 @@ gm_status gmi_vae_columns_tensor(const gm_vae *v, const gm_tensor *x, int64_t r0
     return gmi_tensor_cells(x, r0, r0 + n, &v->columns->k, v->columns->cell, fill_row, &f);
 }
 
-gm_status gmi_vae_columns_rows(const gm_vae *v, gm_dataset *d, const int64_t *index, int64_t n, gmi_real *to, void *cond)
+gm_status gmi_vae_columns_rows(const gm_vae *v, gm_dataset *d, const int64_t *index, int64_t n, int64_t first, gmi_real *to, void *cond)
 {
     filling f;
     f.v = v;
     f.x = to;
-    f.first = 0;
+    f.first = first;
     return gmi_dataset_cells(d, n, index, &v->columns->k, v->columns->cell, fill_row, &f, cond);
 }
 
@@ -201,6 +201,19 @@ void gmi_vae_columns_store(const gm_vae *v, const gmi_real *in, gm_tensor *out, 
     for (int64_t r = r0; r < r1; r++, in += t->values) {
         for (int64_t j = 0; j < t->k.n; j++) t->cell[j] = cell_of(v, j, in + t->at[j]);
         gmi_tensor_put_cells(out, r, t->cell);
+    }
+}
+
+void gmi_vae_columns_error(const gm_vae *v, const gmi_real *x, const gmi_real *y, int64_t n, double *out)
+{
+    const struct gmi_vae_columns *t = v->columns;
+    for (int64_t r = 0; r < n; r++, x += t->width, y += t->values) {
+        out[r] = 0;
+        for (int64_t j = 0; j < t->k.n; j++) {
+            const int64_t width = t->k.p[j].kind == GMI_COLUMN_CATEGORY ? levels_of(&t->k.p[j]) : 1, at = t->at[j];
+            if (t->there[j] >= 0 && x[t->there[j]] == 0) continue;
+            for (int64_t i = at; i < at + width; i++) out[r] += ((double)x[i] - (double)y[i]) * ((double)x[i] - (double)y[i]);
+        }
     }
 }
 

@@ -12,7 +12,7 @@ gm_status gmi_vae_feed_rows(gm_vae *v, gmi_prog *p, gm_dataset *d, const int64_t
 {
     const int bytes_in_range = v->m.spec.dtype == GM_U8 && (v->m.spec.scaling == GM_SCALE_UNIT || v->plan.levels) && v->m.spec.hi - v->m.spec.lo >= 255;
     gmi_real *x = gmi_prog_in(p, "x"), *cond = v->plan.conditional ? gmi_prog_in(p, "cond") : NULL;
-    if (v->columns) return gmi_vae_columns_rows(v, d, index, n, x, cond);
+    if (v->columns) return gmi_vae_columns_rows(v, d, index, n, first, x, cond);
     gm_status s = gmi_dataset_fetch(d, n, index, &v->m.scaler, x, cond);
     if (s) return s;
     if (v->plan.likelihood == GM_LIKELIHOOD_CATEGORICAL) return gmi_vae_indices(v, p, x, n, first);

@@ -15,7 +15,7 @@ gm_status gmi_vae_feed(gm_vae *v, gmi_prog *p, const gmi_core_rows *from, int64_
     }
     gmi_real *x = gmi_prog_in(p, "x"), *cond = gmi_prog_in(p, "cond");
     if (!x) return GM_OK;
-    memset(x, 0, (size_t)(p->key.rows * v->m.elems) * sizeof *x);
+    memset(x, 0, (size_t)(p->key.rows * v->plan.x_elems) * sizeof *x);
     if (cond) memset(cond, 0, (size_t)(p->key.rows * gmi_core_cond_elems(&v->m)) * sizeof *cond);
     for (int64_t i = 0; i < n; i++) at[i] = r0 + i;
     return gmi_vae_feed_rows(v, p, from->d, at, n, r0);
@@ -53,13 +53,17 @@ gm_status gmi_vae_row_elbo(gm_vae *v, const gmi_core_rows *from, int64_t r0, int
     return s;
 }
 
-/* |x - y|^2 of n rows; x is what the program reads: class indices where p(x|z) is categorical. */
+/* |x - y|^2 of n rows; x is what the program reads: class indices where p(x|z) is categorical, features of a mixed table. */
 static void squared_error(const gm_vae *v, const void *x, const gmi_real *y, int64_t n, double *out)
 {
     const int classes = v->plan.likelihood == GM_LIKELIHOOD_CATEGORICAL;
     const int64_t e = v->m.elems;
     const gmi_real *real = x;
     const int32_t *index = x;
+    if (v->columns) {
+        gmi_vae_columns_error(v, real, y, n, out);
+        return;
+    }
     for (int64_t i = 0; i < n; i++) {
         out[i] = 0;
         for (int64_t j = i * e; j < (i + 1) * e; j++) {

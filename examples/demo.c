@@ -224,13 +224,13 @@ static gm_status train_gan(demo *d, curve *losses, gm_gan **gan)
     char generator[128];
     gm_gan_options o;
     const int small = d->h * d->w <= 256;
-    gm_fit_options fit = begin(d, "     GAN", 64, small ? 8000 : 4000, losses);
+    gm_fit_options fit = begin(d, "     GAN", 64, small ? 6000 : 4000, losses);
     gm_status s;
     gm_gan_options_init(&o, sizeof o);
-    if (small) { /* small images need no convolutions, and small networks take larger steps; else the defaults */
+    if (small) { /* the defaults are for larger images: here networks are small, and small networks take larger steps */
         snprintf(generator, sizeof generator, "dense 256; leaky_relu 0.2; dense 256; leaky_relu 0.2; dense %ld; tanh", (long)(d->h * d->w));
         o.generator = generator;
-        o.discriminator = "flatten; dense 256; leaky_relu 0.2; dense 256; leaky_relu 0.2";
+        o.discriminator = "conv 32 k3 s1 p1; leaky_relu 0.2; conv 64 k4 s2 p1; leaky_relu 0.2; flatten; dense 128; leaky_relu 0.2";
         o.loss = "relativistic r1=0.4 r2=0.4 every=4";
         o.g_optimizer = o.d_optimizer = "adam lr=0.001 beta1=0 beta2=0.99";
         o.latent_dim = 16;

@@ -38,7 +38,7 @@ typedef struct settings {
     gm_calibrate_options calibrate;
     const char *output, *format, *preset, *resume, *log, *validation, *held_out, *density, *data_options, *other_options, *cond;
     const char *set[MOST_SETS];
-    int32_t sets, score, columns, json, progress, help, version;
+    int32_t sets, score, columns, json, progress, help;
     int64_t count, stream;
 } settings;
 
@@ -61,14 +61,14 @@ typedef struct tool {
     gm_latent *latent;
     gm_vae *vae; /* of the two, the one in training */
     gm_gan *gan;
-    gm_dataset *data, *other, *density; /* DATA; for validation or calibration */
+    gm_dataset *data, *other, *density;  /* DATA; for validation or calibration */
     gm_tensor *x, *cond, *out, *anomaly; /* rows in and out */
     input in;
-    char message[512]; /* of a failure of our own, else "" */
-    int terminal, show;  /* progress: rewrites its line; is wanted at all */
-    double printed;      /* seconds of the last line */
-    int64_t steps;       /* done by the training */
-    gm_record last[2];   /* of the training: its last epoch, its last validation */
+    char message[512];  /* of a failure of our own, else "" */
+    int terminal, show; /* progress: rewrites its line; is wanted at all */
+    double printed;     /* seconds of the last line */
+    int64_t steps;      /* done by the training */
+    gm_record last[2];  /* of the training: its last epoch, its last validation */
 } tool;
 
 static gm_context *volatile watched; /* for the handler */
@@ -488,7 +488,6 @@ static const char *output_format(const tool *t)
 
 static gm_status check_output(tool *t, const char *format)
 {
-    if (t->o.format && !output_format(t)) return fail(t, BAD_USAGE, "--format %s: npy, csv or png", t->o.format);
     if (to_stdout(t) && isatty(STDOUT_FILENO) && (!strcmp(format, "npy") || !strcmp(format, "png")))
         return fail(t, BAD_USAGE, "%s is not for terminals: name a file with -o, or give --format csv", format);
     return GM_OK;
@@ -654,13 +653,24 @@ static void print_progress(tool *t, const gm_record *r)
     fflush(stderr);
 }
 
+/* A record that outlives the call: without what it points to, and without times and plans, so that a summary is the same in each run. */
+static void keep(gm_record *to, const gm_record *r)
+{
+    const double none = to->eta_s; /* NaN, as gm_record_init set it */
+    memcpy(to, r, r->size < sizeof *r ? r->size : sizeof *r);
+    to->call = to->message = "";
+    to->kl_per_dim = NULL;
+    to->n_kl = 0;
+    to->eta_s = to->examples_per_s = none;
+    to->steps = to->epochs = -1;
+}
+
 static gm_action progress(void *user, const gm_record *r)
 {
     tool *t = user;
-    const size_t n = r->size < sizeof *r ? r->size : sizeof *r;
     if (r->step > 0) t->steps = r->step;
-    if (r->kind == GM_RECORD_EPOCH) memcpy(&t->last[0], r, n);
-    if (r->kind == GM_RECORD_VALIDATION) memcpy(&t->last[1], r, n);
+    if (r->kind == GM_RECORD_EPOCH) keep(&t->last[0], r);
+    if (r->kind == GM_RECORD_VALIDATION) keep(&t->last[1], r);
     if (r->kind == GM_RECORD_EVENT && (t->show || r->event != GM_EVENT_OVERFIT)) print_progress(t, r);
     if (!t->show || r->kind == GM_RECORD_EVENT || r->kind == GM_RECORD_VALIDATION) return GM_CONTINUE;
     const double now = seconds(NULL);
@@ -719,12 +729,13 @@ static gm_status save(tool *t, const char *path, int checkpoint)
     return t->gan ? gm_gan_write(t->gan, &w) : gm_vae_write(t->vae, &w);
 }
 
-/* That the folder of a path takes files: better known before a training than after it. */
-static gm_status check_folder(tool *t, const char *path)
+/* That a path can be written, for what is better known before a training than after it. Files are made beside it and renamed. */
+static gm_status check_target(tool *t, const char *path)
 {
     char folder[4096];
     const char *slash = path ? strrchr(path, '/') : NULL;
-    if (!path || standard(path)) return GM_OK;
+    if (path && standard(path) && isatty(STDOUT_FILENO)) return fail(t, BAD_USAGE, "a model is not for terminals: name a file with -o");
+    if (!path || standard(path) || access(path, W_OK) == 0) return GM_OK;
     snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - path) + 1 : 1, slash ? path : ".");
     return access(folder, W_OK) ? fail(t, GM_E_IO, "%s cannot be written: %s", path, strerror(errno)) : GM_OK;
 }
@@ -746,19 +757,10 @@ static void print_figures(const char *name, const gm_record *r)
     putchar('}');
 }
 
-/* The figures without times, which differ from run to run. */
-static void print_record(const gm_record *of)
+static void print_record(const gm_record *r)
 {
     char line[256];
-    gm_record r;
-    gm_record none;
-    gm_record_init(&none, sizeof none);
-    if (of->step < 1) return;
-    r = *of;
-    r.eta_s = r.examples_per_s = none.eta_s; /* NaN: does not apply */
-    r.steps = r.epochs = -1;
-    r.message = "";
-    if (gm_record_text(&r, line, sizeof line) == GM_OK) puts(line);
+    if (r->step > 0 && gm_record_text(r, line, sizeof line) == GM_OK) puts(line);
 }
 
 static void report_training(tool *t, gm_status s)
@@ -822,8 +824,8 @@ static gm_status train(tool *t)
 {
     const int gan = !strcmp(t->argument[0], "gan");
     if (!gan && strcmp(t->argument[0], "vae")) return fail(t, BAD_USAGE, "train %s: vae or gan", t->argument[0]);
-    gm_status s = check_folder(t, t->o.output);
-    if (!s) s = check_folder(t, t->o.fit.checkpoint_path);
+    gm_status s = check_target(t, t->o.output);
+    if (!s) s = check_target(t, t->o.fit.checkpoint_path);
     if (!s) s = open_data(t, t->argument[1], t->o.data_options, &t->data);
     if (!s && t->o.validation) s = open_data(t, t->o.validation, t->o.other_options ? t->o.other_options : t->o.data_options, &t->other);
     if (!s) s = make_trainee(t, gan);
@@ -1251,6 +1253,7 @@ static gm_status check_inputs(tool *t, const command *c)
     for (int i = 0; i < t->arguments; i++) n += standard(t->argument[i]);
     for (size_t i = 0; i < sizeof extra / sizeof *extra; i++) n += extra[i] && standard(extra[i]);
     if (n > 1) return fail(t, BAD_USAGE, "- is standard input and can be read only once");
+    if (t->o.format && !output_format(t)) return fail(t, BAD_USAGE, "--format %s: npy, csv or png", t->o.format);
     if (t->arguments < c->least) return fail(t, BAD_USAGE, "%s needs %s", c->name, c->usage);
     if (t->o.json && c->bit & (SAMPLE | ENCODE | DECODE | RECONSTRUCT | GRID) && to_stdout(t))
         return fail(t, BAD_USAGE, "--json is about the file that -o names; the result itself goes to standard output here");

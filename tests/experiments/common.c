@@ -207,7 +207,7 @@ int experiment_save_path(experiment *e, const char *name, char *to, size_t n)
 
 /* ---- a VAE on an IDX folder ---- */
 
-static gm_status write_vae(void *model, gm_writer *w) { return gm_vae_write(model, w); }
+gm_status experiment_write_vae(void *model, gm_writer *w) { return gm_vae_write(model, w); }
 
 static void save_samples(experiment *e, gm_vae *v, const gm_spec *x)
 {
@@ -269,7 +269,7 @@ int experiment_vae_idx(experiment *e, const gm_vae_options *given, const char *t
         if (e->steps >= 0 && e->steps < steps) steps = e->steps;
         experiment_train_end(e, steps / per_epoch * n + (steps % per_epoch) * 128);
     }
-    experiment_digest(e, write_vae, v, hex);
+    experiment_digest(e, experiment_write_vae, v, hex);
     if (experiment_save_path(e, "model.safetensors", path, sizeof path)) experiment_need(e, gm_vae_save(v, path));
     save_samples(e, v, gm_dataset_spec(d));
     experiment_json_begin(e, hex);

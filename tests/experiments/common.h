@@ -50,6 +50,7 @@ void experiment_weights_sha256(const uint8_t *file, size_t n, char hex[65]);
 /* The same of a model, which `write` writes. */
 typedef gm_status (*experiment_write_fn)(void *model, gm_writer *w);
 void experiment_digest(experiment *e, experiment_write_fn write, void *model, char hex[65]);
+gm_status experiment_write_vae(void *vae, gm_writer *w);
 /* With --save: DIR/name, the folder made where it is missing, and 1; else 0. */
 int experiment_save_path(experiment *e, const char *name, char *to, size_t n);
 /* The whole of a VAE experiment on an IDX folder: trains, evaluates, prints. */

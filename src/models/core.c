@@ -187,6 +187,15 @@ int64_t gmi_core_chunk(const gmi_core *m, int32_t kind, int32_t draws, int64_t l
     return size;
 }
 
+gm_status gmi_core_prog(gmi_core *m, int32_t kind, int32_t draws, int64_t rows, gmi_prog **p)
+{
+    gmi_prog_key key;
+    key.kind = kind;
+    key.draws = draws;
+    key.rows = rows;
+    return gmi_progs_get(&m->progs, key, m->bound(m, kind), p);
+}
+
 /* ---- training ---- */
 
 gm_status gmi_core_train_ready(gmi_core *m, int accumulate)
@@ -283,15 +292,24 @@ void gmi_core_show_current(gmi_core *m)
     }
 }
 
+void gmi_core_average_place(gmi_core *m)
+{
+    const gm_params *a = m->average;
+    m->average_at = a && a->n_params ? gmi_params_find(m->weights, a->params[0].name, NULL)->offset : 0;
+    m->average_state_at = a && a->n_states ? gmi_params_find(m->weights, a->states[0].name, NULL)->offset : 0;
+}
+
 void gmi_core_average_reset(gmi_core *m)
 {
-    if (!m->average) return;
-    memcpy(m->average->value, m->weights->value, (size_t)m->weights->param_elems * sizeof(gmi_real));
-    memcpy(m->average->state, m->weights->state, (size_t)m->weights->state_elems * sizeof(gmi_real));
-    gmi_params_changed(m->average);
+    gm_params *a = m->average;
+    if (!a) return;
+    gmi_core_average_place(m);
+    memcpy(a->value, m->weights->value + m->average_at, (size_t)a->param_elems * sizeof(gmi_real));
+    memcpy(a->state, m->weights->state + m->average_state_at, (size_t)a->state_elems * sizeof(gmi_real));
+    gmi_params_changed(a);
 }
 
 void gmi_core_average_update(gmi_core *m, int64_t n)
 {
-    if (m->average) gmi_average_update(m->average, m->weights, m->ema_half_life, n);
+    if (m->average) gmi_average_update(m->average, m->weights, m->average_at, m->average_state_at, m->ema_half_life, n);
 }

@@ -17,7 +17,16 @@
 
 typedef enum { GMI_SHADOW_NONE, GMI_SHADOW_BEST, GMI_SHADOW_CURRENT } gmi_shadow;
 
-typedef struct gmi_core {
+typedef struct gmi_core gmi_core;
+
+/* A kind of programs, and the rows they have; 0 rows = those of the batch. */
+typedef struct gmi_kind {
+    int32_t kind;
+    int64_t rows;
+} gmi_kind;
+#define GMI_CORE_KINDS 8
+
+struct gmi_core {
     gm_context *ctx;      /* retained */
     const char *family;   /* "vae" */
     int32_t refs, busy;
@@ -27,6 +36,7 @@ typedef struct gmi_core {
     int64_t elems;        /* of one sample */
     uint64_t seed;
     gm_params *weights, *average;
+    int64_t average_at, average_state_at; /* where the average's first parameter and state stand in weights: it may cover a part of them */
     double ema_half_life; /* examples, 0 = no average */
     gmi_real *shadow;     /* values, states, and the average's of both; shadow_elems of them */
     int64_t shadow_elems;
@@ -34,9 +44,12 @@ typedef struct gmi_core {
     gmi_real *sum_grad;   /* of micro-batches */
     gm_optimizer *optimizer[GMI_CORE_OPTIMIZERS];
     gmi_progs progs;
+    /* The family's: which weights programs of a kind are bound to (NULL: none), and which kinds training and inference need. */
+    gm_params *(*bound)(const gmi_core *m, int32_t kind);
+    int32_t (*kinds)(const gmi_core *m, int training, gmi_kind *to);
     int64_t reserved;     /* rows of gm_*_reserve, 0 = none */
     gmi_fit_state fit;
-} gmi_core;
+};
 
 gm_status gmi_core_init(gmi_core *m, gm_context *c, const char *family, const gm_spec *x, uint64_t seed, gmi_prog_build_fn build, void *self);
 void gmi_core_free(gmi_core *m);
@@ -69,7 +82,39 @@ gm_status gmi_core_check_values(const gmi_core *m, const gmi_real *x, int64_t n,
 int64_t gmi_core_chunk(const gmi_core *m, int32_t kind, int32_t draws, int64_t left);
 gm_params *gmi_core_shown(const gmi_core *m); /* what inference uses */
 
+/* The program of a kind with the weights that it uses. */
+gm_status gmi_core_prog(gmi_core *m, int32_t kind, int32_t draws, int64_t rows, gmi_prog **p);
+/* Rows [r0, r0 + n) of a host's tensor into the program's x, checked (lo, hi as in gmi_core_load_x); what is left of its rows is zeros. A dense block of the compute
+ * type that needs no scaling is read where it is. */
+gm_status gmi_core_feed_x(gmi_core *m, gmi_prog *p, const gm_tensor *x, int64_t r0, int64_t n, double lo, double hi);
+void gmi_core_feed_cond(gmi_core *m, gmi_prog *p, const gm_tensor *cond, int64_t r0, int64_t n);
+/* The dataset's samples (and conditions, where they matter) are the model's. */
+gm_status gmi_core_fits(const gmi_core *m, int conditional, gm_dataset *d);
+/* z as an argument: f32 [n, d] with finite values. */
+gm_status gmi_core_check_z(const gmi_core *m, const gm_tensor *z, int64_t d, int64_t *n);
+/* Options of sample, merged and checked. */
+gm_status gmi_core_sample_options(const gmi_core *m, const gm_sample_options *given, gm_sample_options *o);
+/* Puts the option's name into a message that only knows a column of its text; s back. */
+gm_status gmi_core_of_option(gm_context *c, gm_status s, const char *name);
+/* Memory of rows [r0, r0 + n) when a program of `rows` rows may use it directly, else NULL. */
+gmi_real *gmi_core_direct(const gm_tensor *t, int64_t r0, int64_t rows, int64_t elems, int64_t n);
+
+/* ---- memory (core_memory.c) ---- */
+typedef struct gmi_need {
+    uint64_t keep, most; /* bytes in the end, and at the worst moment on the way there */
+} gmi_need;
+/* Adds the programs for a batch that are not there yet: those of training, or of inference. */
+gm_status gmi_core_need(gmi_core *m, int64_t batch, int training, gmi_need *n);
+/* GM_E_BUDGET with need, limit and the largest batch that fits, when the programs of a batch would exceed the context's limit. */
+gm_status gmi_core_budget(gmi_core *m, int64_t batch, int inference);
+/* Compiles them. */
+gm_status gmi_core_compile(gmi_core *m, int64_t batch, int training);
+/* All of gm_*_reserve but what the family makes ready before. */
+gm_status gmi_core_reserve(gmi_core *m, int64_t batch);
+
 /* ---- training ---- */
+/* Finds where the average's leaves stand in the weights. */
+void gmi_core_average_place(gmi_core *m);
 /* The average begins as the weights. */
 void gmi_core_average_reset(gmi_core *m);
 /* After an accepted step of n examples. */

@@ -28,7 +28,7 @@ static void spec_fields(gm_spec *x, int64_t *rank, double *scale, double *shift,
     memcpy(f, table, sizeof table);
 }
 
-#define TRAIN_FIELDS 14
+#define TRAIN_FIELDS 15
 
 static void train_fields(gmi_core *m, int64_t *n_kl, int64_t *shadow, gmi_field f[TRAIN_FIELDS])
 {
@@ -38,6 +38,7 @@ static void train_fields(gmi_core *m, int64_t *n_kl, int64_t *shadow, gmi_field 
                                            {"rejected", GMI_FIELD_INT, &s->rejected, 0, NULL, NULL},
                                            {"rows", GMI_FIELD_INT, &s->rows, 0, NULL, NULL},
                                            {"sums", GMI_FIELD_REALS, s->sums, GMI_FIT_COUNT, NULL, NULL},
+                                           {"weights", GMI_FIELD_REALS, s->weights, GMI_FIT_COUNT, NULL, NULL},
                                            {"kl", GMI_FIELD_REALS, s->kl, s->n_kl, n_kl, NULL},
                                            {"bad", GMI_FIELD_INT, &s->bad, 0, NULL, NULL},
                                            {"best_epoch", GMI_FIELD_INT, &s->best_epoch, 0, NULL, NULL},
@@ -67,7 +68,7 @@ static gm_status add_training(gmi_core *m, gmi_named_set *s)
     gm_status st = GM_OK;
     gmi_real *at = m->shadow;
     char prefix[32];
-    if (m->average) st = add_copy(s, "train.weights.", w, w->value, w->state);
+    if (m->average) st = add_copy(s, "train.weights.", m->average, w->value + m->average_at, w->state + m->average_state_at);
     if (!st && m->shadow_is != GMI_SHADOW_NONE) st = add_copy(s, "train.shadow.", w, at, at + w->param_elems);
     if (!st && m->shadow_is != GMI_SHADOW_NONE && m->average) {
         at += w->param_elems + w->state_elems;
@@ -80,11 +81,23 @@ static gm_status add_training(gmi_core *m, gmi_named_set *s)
     return st;
 }
 
+/* What inference sees: the average's arrays, and the trained ones of what it does not cover. */
+static gm_status add_shown(gmi_core *m, gmi_named_set *s)
+{
+    const gm_params *w = m->weights, *a = m->average;
+    gm_status st = gmi_named_add_params(s, gmi_core_shown(m));
+    for (int32_t i = 0; !st && a && i < w->n_params; i++)
+        if (!gmi_params_find(a, w->params[i].name, NULL)) st = gmi_named_add(s, "", &w->params[i], w->value + w->params[i].offset);
+    for (int32_t i = 0; !st && a && i < w->n_states; i++)
+        if (!gmi_params_find(a, w->states[i].name, NULL)) st = gmi_named_add(s, "", &w->states[i], w->state + w->states[i].offset);
+    return st;
+}
+
 static gm_status collect(gmi_core *m, int checkpoint, gmi_named_set *s)
 {
     gm_status st;
     gmi_named_init(s, m->ctx);
-    st = gmi_named_add_params(s, gmi_core_shown(m));
+    st = add_shown(m, s);
     return !st && checkpoint ? add_training(m, s) : st;
 }
 
@@ -242,6 +255,13 @@ gm_status gmi_model_open(gm_context *c, const gm_reader *r, const char *family, 
     if (!s) s = read_spec(file);
     file->checkpoint = !s && gmi_safetensors_text(&file->f, "genrep.train", NULL) != NULL;
     return s;
+}
+
+gm_status gmi_model_blame(gm_context *c, gm_status s)
+{
+    if (s != GM_E_INVALID && s != GM_E_RANGE && s != GM_E_SHAPE && s != GM_E_DTYPE) return s;
+    if (c->status == s) c->status = GM_E_MODEL;
+    return GM_E_MODEL;
 }
 
 void gmi_model_close(gmi_model_file *file)

@@ -56,6 +56,8 @@ typedef struct gmi_model_file {
 } gmi_model_file;
 /* Header and metadata; a file that is not of this family, format or numeric profile is refused. */
 gm_status gmi_model_open(gm_context *c, const gm_reader *r, const char *family, gmi_model_file *file);
+/* What would be the caller's mistake in options is the file's: GM_E_MODEL for it. */
+gm_status gmi_model_blame(gm_context *c, gm_status s);
 /* The file has every parameter and state of g in its shape: to be asked before memory is taken for them. */
 gm_status gmi_model_check(const gmi_model_file *file, const gm_graph *g);
 /* Tensors and training state into a core whose weights (and, of a checkpoint, average and optimizers) are laid out. */

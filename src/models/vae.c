@@ -122,21 +122,9 @@ static gm_status check_options(gm_vae *v)
     return GM_OK;
 }
 
-/* Puts the option's name into a message that only knows a column of its text. */
-static gm_status of_option(gm_context *c, gm_status s, const char *name)
-{
-    const size_t call = strlen(c->fail_call ? c->fail_call : ""), n = strlen(name), at = call ? call + 2 : 0, len = strlen(c->message);
-    if (s != GM_E_INVALID && s != GM_E_UNKNOWN) return s;
-    if (c->held || strncmp(c->message + GMI_MIN(at, len), "column ", 7) || len + n + 3 > sizeof c->message) return s;
-    memmove(c->message + at + n + 2, c->message + at, len - at + 1);
-    memcpy(c->message + at, name, n);
-    memcpy(c->message + at + n, ", ", 2);
-    return s;
-}
-
 static gm_status parse_layers(gm_context *c, const char *name, const char *text, int from_file, const gm_layer **out)
 {
-    return of_option(c, from_file ? gmi_layer_parse_file(c, text, out) : gm_layer_parse(c, text, out), name);
+    return gmi_core_of_option(c, from_file ? gmi_layer_parse_file(c, text, out) : gm_layer_parse(c, text, out), name);
 }
 
 /* The text that files hold: b's, normalised. */
@@ -152,7 +140,7 @@ static gm_status normalised(gm_vae *v, gm_status s, gmi_buf *b, const char **tex
 static gm_status parse_schedule(gm_vae *v, const char *name, const char **text, gm_schedule **out)
 {
     gmi_buf b;
-    gm_status s = of_option(v->m.ctx, gmi_schedule_parse(v->m.ctx, *text, out), name);
+    gm_status s = gmi_core_of_option(v->m.ctx, gmi_schedule_parse(v->m.ctx, *text, out), name);
     gmi_buf_init(&b, v->m.ctx);
     if (!s) s = gmi_schedule_text(*out, &b);
     return normalised(v, s, &b, text);
@@ -170,7 +158,7 @@ static gm_status parse_texts(gm_vae *v, int from_file)
     v->o.encoder = gm_layer_text(v->encoder);
     v->o.decoder = gm_layer_text(v->decoder);
     gmi_buf_init(&b, c);
-    return normalised(v, of_option(c, gmi_optimizer_normalize(c, v->o.optimizer, &b), "optimizer"), &b, &v->o.optimizer);
+    return normalised(v, gmi_core_of_option(c, gmi_optimizer_normalize(c, v->o.optimizer, &b), "optimizer"), &b, &v->o.optimizer);
 }
 
 static gm_status scratch(gm_vae *v)
@@ -203,6 +191,20 @@ void gmi_vae_release(gm_vae *v)
     gmi_context_release(c);
 }
 
+/* Which weights a program is bound to; z of the prior needs none. */
+static gm_params *bound(const gmi_core *m, int32_t kind)
+{
+    return kind == GMI_VAE_PRIOR ? NULL : kind == GMI_VAE_TRAIN ? m->weights : gmi_core_shown(m);
+}
+
+static int32_t kinds(const gmi_core *m, int training, gmi_kind *to)
+{
+    static const gmi_kind train[] = {{GMI_VAE_TRAIN, 0}}, infer[] = {{GMI_VAE_ENCODE, 0}, {GMI_VAE_DECODE, 0}, {GMI_VAE_DRAW, 0}, {GMI_VAE_PRIOR, 0}};
+    (void)m;
+    memcpy(to, training ? train : infer, training ? sizeof train : sizeof infer);
+    return training ? (int32_t)GMI_COUNT(train) : (int32_t)GMI_COUNT(infer);
+}
+
 gm_status gmi_vae_make(gm_context *c, const gm_spec *x, const gm_vae_options *o, int from_file, gm_vae **out)
 {
     gm_vae *v = gmi_alloc(c, sizeof *v);
@@ -211,6 +213,8 @@ gm_status gmi_vae_make(gm_context *c, const gm_spec *x, const gm_vae_options *o,
     gmi_arena_init(&v->texts, c);
     gm_status s = gmi_core_init(&v->m, c, "vae", x, o && o->size >= sizeof *o ? o->seed : 0, gmi_vae_build, v);
     if (!s) s = take_options(v, o);
+    v->m.bound = bound;
+    v->m.kinds = kinds;
     v->m.seed = v->o.seed;
     v->m.ema_half_life = v->o.ema_half_life;
     if (!s) s = check_options(v);
@@ -318,15 +322,7 @@ gm_optimizer *gm_vae_optimizer(gm_vae *v)
 
 /* ---- programs ---- */
 
-gm_status gmi_vae_prog(gm_vae *v, int32_t kind, int32_t draws, int64_t rows, gmi_prog **p)
-{
-    gmi_prog_key key;
-    key.kind = kind;
-    key.draws = draws;
-    key.rows = rows;
-    gm_params *w = kind == GMI_VAE_PRIOR ? NULL : kind == GMI_VAE_TRAIN ? v->m.weights : gmi_core_shown(&v->m);
-    return gmi_progs_get(&v->m.progs, key, w, p);
-}
+gm_status gmi_vae_prog(gm_vae *v, int32_t kind, int32_t draws, int64_t rows, gmi_prog **p) { return gmi_core_prog(&v->m, kind, draws, rows, p); }
 
 gm_status gmi_vae_check_cond(const gm_vae *v, const gm_tensor *cond, int64_t n)
 {
@@ -345,38 +341,21 @@ gm_status gmi_vae_indices(gm_vae *v, gmi_prog *p, const gmi_real *x, int64_t n, 
     return s;
 }
 
-/* A dense block of the compute type that needs no scaling is read where it is. */
-static const gmi_real *in_place(const gm_vae *v, const gm_tensor *x, int64_t r0, int64_t n, const gmi_prog *p)
-{
-    if (x->dtype != GMI_DTYPE_REAL || v->m.scaler.n || p->key.rows != n || !gmi_tensor_dense(x)) return NULL;
-    return (const gmi_real *)x->data + r0 * v->m.elems;
-}
-
 gm_status gmi_vae_feed_x(gm_vae *v, gmi_prog *p, const gm_tensor *x, int64_t r0, int64_t n)
 {
-    const int64_t e = v->m.elems;
-    const int32_t at = gmi_prog_input(p, "x");
-    if (at < 0) return GM_OK;
+    const int64_t e = v->m.elems, rest = p->key.rows - n;
     const int classes = v->plan.likelihood == GM_LIKELIHOOD_CATEGORICAL, bounded = classes || p->key.kind != GMI_VAE_ENCODE;
     const double lo = bounded ? v->plan.lo : 1, hi = bounded ? v->plan.hi : 0;
-    const gmi_real *own = classes ? NULL : in_place(v, x, r0, n, p);
-    if (own) {
-        gm_status bad = gmi_core_check_values(&v->m, own, n, r0, lo, hi);
-        p->in[at] = bad ? p->in_own[at] : own;
-        return bad;
-    }
-    gmi_real *to = p->in_own[at];
+    if (!classes) return gmi_core_feed_x(&v->m, p, x, r0, n, lo, hi);
+    gmi_real *to = gmi_prog_in(p, "x");
+    if (!to) return GM_OK;
     gm_status s = gmi_core_load_x(&v->m, x, r0, n, lo, hi, to);
-    if (p->key.rows > n) memset(to + n * e, 0, (size_t)((p->key.rows - n) * e) * sizeof *to);
-    if (!s && classes) s = gmi_vae_indices(v, p, to, n, r0);
-    if (!s && classes) memset((int32_t *)(void *)to + n * e, 0, (size_t)((p->key.rows - n) * e) * sizeof(int32_t));
+    if (!s) s = gmi_vae_indices(v, p, to, n, r0);
+    if (!s && rest > 0) memset((int32_t *)(void *)to + n * e, 0, (size_t)(rest * e) * sizeof(int32_t));
     return s;
 }
 
 void gmi_vae_feed_cond(gm_vae *v, gmi_prog *p, const gm_tensor *cond, int64_t r0, int64_t n)
 {
-    gmi_real *to = gmi_prog_in(p, "cond");
-    if (!to || !v->plan.conditional) return;
-    memset(to, 0, (size_t)(p->key.rows * gmi_core_cond_elems(&v->m)) * sizeof *to);
-    gmi_core_load_cond(&v->m, cond, r0, n, to);
+    gmi_core_feed_cond(&v->m, p, v->plan.conditional ? cond : NULL, r0, n);
 }

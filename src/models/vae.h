@@ -80,10 +80,6 @@ void gmi_vae_feed_cond(gm_vae *v, gmi_prog *p, const gm_tensor *cond, int64_t r0
 gm_status gmi_vae_indices(gm_vae *v, gmi_prog *p, const gmi_real *x, int64_t n, int64_t first); /* categorical: values to i32 */
 gm_status gmi_vae_check_cond(const gm_vae *v, const gm_tensor *cond, int64_t n);
 
-/* ---- vae_memory.c ---- */
-/* GM_E_BUDGET with need, limit and the largest batch that fits, when the programs of a batch would exceed the context's limit. */
-gm_status gmi_vae_budget(gm_vae *v, int64_t batch, int inference);
-
 /* ---- vae_eval.c ---- */
 gm_status gmi_vae_evaluate(gm_vae *v, gm_dataset *d, int32_t samples, gmi_tick_fn tick, void *user, gm_record *r, GM_OPT double *criterion);
 

@@ -2,19 +2,7 @@
 /* vae_fit.c: what the shared training loop (train/fit.c) asks of a VAE: checking and feeding data, initial biases, the table of functions. */
 #include "models/vae.h"
 
-gm_status gmi_vae_fits(const gm_vae *v, gm_dataset *d)
-{
-    const gm_spec *a = &v->m.spec, *b = gm_dataset_spec(d);
-    gm_context *c = v->m.ctx;
-    int same = a->rank == b->rank && !memcmp(a->dims, b->dims, (size_t)a->rank * sizeof a->dims[0]);
-    if (!same) return gmi_fail(c, GM_E_SHAPE, "the dataset's samples are %v, the model's %v", b->rank, b->dims, a->rank, a->dims);
-    if (a->dtype != b->dtype)
-        return gmi_fail(c, GM_E_DTYPE, "the dataset holds %s, the model was made for %s", gm_dtype_name(b->dtype), gm_dtype_name(a->dtype));
-    if (v->plan.conditional && (b->classes > a->classes || b->cond_dim != a->cond_dim || !b->classes != !a->classes))
-        return gmi_fail(c, GM_E_SHAPE, "the dataset has %i classes and cond_dim %i, the model %i and %i",
-                        b->classes, b->cond_dim, a->classes, a->cond_dim);
-    return GM_OK;
-}
+gm_status gmi_vae_fits(const gm_vae *v, gm_dataset *d) { return gmi_core_fits(&v->m, v->plan.conditional, d); }
 
 gm_status gmi_vae_feed_rows(gm_vae *v, gmi_prog *p, gm_dataset *d, const int64_t *index, int64_t n)
 {
@@ -125,7 +113,8 @@ static gm_status fit_begin(void *self, gm_dataset *d, const gm_fit_options *o)
 static gm_status fit_reserve(void *self, gm_dataset *d, int64_t n)
 {
     gmi_prog *p;
-    gm_status s = gmi_vae_budget(self, n, 0);
+    gm_vae *v = self;
+    gm_status s = gmi_core_budget(&v->m, n, 0);
     if (!s) s = gmi_vae_prog(self, GMI_VAE_TRAIN, 0, n, &p);
     return s ? s : gmi_dataset_reserve(d, n);
 }

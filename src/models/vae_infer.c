@@ -5,13 +5,6 @@
  * a dense f32 block of the right kind, a program reads or writes it in place. */
 #include "models/vae.h"
 
-/* Memory of rows [r0, r0 + n) when a program may use it directly, else NULL. */
-static gmi_real *direct(const gm_tensor *t, int64_t r0, int64_t rows, int64_t elems, int64_t n)
-{
-    if (t->dtype != GMI_DTYPE_REAL || rows != n || !gmi_tensor_dense(t)) return NULL;
-    return (gmi_real *)t->data + r0 * elems;
-}
-
 typedef struct infer {
     gm_vae *v;
     const gm_tensor *x, *z, *cond;
@@ -31,7 +24,7 @@ static gm_status run_encode(infer *f, int64_t r0, int64_t rows, int64_t n, gmi_p
     if (!s) s = gmi_vae_feed_x(v, p, f->x, r0, n);
     if (s) return s;
     gmi_vae_feed_cond(v, p, f->cond, r0, n);
-    gmi_real *mean = f->mean ? direct(f->mean, r0, rows, d, n) : NULL, *logvar = f->logvar ? direct(f->logvar, r0, rows, d, n) : NULL;
+    gmi_real *mean = f->mean ? gmi_core_direct(f->mean, r0, rows, d, n) : NULL, *logvar = f->logvar ? gmi_core_direct(f->logvar, r0, rows, d, n) : NULL;
     if (mean) p->out_now[0] = mean;
     if (logvar) p->out_now[1] = logvar;
     s = gmi_prog_run(p, v->m.seed, 0, 0);
@@ -50,7 +43,7 @@ static gm_status run_decode(infer *f, const gmi_real *z, int64_t r0, int64_t row
     gmi_prog *p;
     gm_status s = gmi_vae_prog(v, f->kind, 0, rows, &p);
     if (s) return s;
-    if (!z) z = direct(f->z, r0, rows, d, n);
+    if (!z) z = gmi_core_direct(f->z, r0, rows, d, n);
     int32_t at = gmi_prog_input(p, "z");
     if (z && at >= 0) {
         p->in[at] = z;
@@ -60,7 +53,7 @@ static gm_status run_decode(infer *f, const gmi_real *z, int64_t r0, int64_t row
         memset(to + n * d, 0, (size_t)((rows - n) * d) * sizeof *to);
     }
     gmi_vae_feed_cond(v, p, f->cond, r0, n);
-    gmi_real *out = v->m.scaler.n == 0 ? direct(f->out, r0, rows, v->m.elems, n) : NULL;
+    gmi_real *out = v->m.scaler.n == 0 ? gmi_core_direct(f->out, r0, rows, v->m.elems, n) : NULL;
     if (out) p->out_now[0] = out;
     s = gmi_prog_run(p, f->seed, 0, f->first + r0);
     if (s || out) return s;
@@ -119,18 +112,6 @@ static gm_status in_chunks(infer *f, int64_t n, int32_t kind, chunk_fn fn)
     return s;
 }
 
-/* z as an argument: f32 [n, d] with finite values. */
-static gm_status check_z(const gm_vae *v, const gm_tensor *z, int64_t *n)
-{
-    if (!z) return gmi_fail(v->m.ctx, GM_E_INVALID, "z is NULL");
-    *n = z->rank == 2 ? z->dims[0] : 0;
-    gm_status s = gmi_core_check_rows(&v->m, z, "z", *n, v->o.latent_dim, 0);
-    if (s) return s;
-    if (*n < 1) return gmi_fail(v->m.ctx, GM_E_SHAPE, "z has no rows; give at least 1");
-    int64_t bad = gmi_tensor_nonfinite_row(z, 0, *n);
-    return bad < 0 ? GM_OK : gmi_fail_at(v->m.ctx, GM_E_NONFINITE, bad, "z row %i is not finite", bad);
-}
-
 static gm_status encode(infer *f)
 {
     int64_t n = 0;
@@ -165,7 +146,7 @@ static gm_status check_draw(const gm_vae *v, gm_draw d)
 static gm_status decode(infer *f, gm_draw d)
 {
     int64_t n = 0;
-    gm_status s = check_z(f->v, f->z, &n);
+    gm_status s = gmi_core_check_z(&f->v->m, f->z, f->v->o.latent_dim, &n);
     if (!s) s = gmi_vae_check_cond(f->v, f->cond, n);
     if (!s) s = gmi_core_check_out(&f->v->m, f->out, "x", n);
     if (!s) s = check_draw(f->v, d);
@@ -212,19 +193,12 @@ gm_status gm_vae_reconstruct(gm_vae *v, const gm_tensor *x, const gm_tensor *con
 
 static gm_status sample(infer *f, const gm_sample_options *given)
 {
-    gm_context *c = f->v->m.ctx;
     gm_sample_options o;
     int64_t n = 0;
-    gm_sample_options_init(&o, sizeof o);
-    if (given && gmi_options_merge(&o, sizeof o, given))
-        return gmi_fail(c, GM_E_INVALID, "gm_sample_options.size is wrong, or a field beyond this version is set: call gm_sample_options_init");
-    if (!(o.truncation >= 0) || !gmi_f64_finite(o.truncation))
-        return gmi_fail(c, GM_E_RANGE, "truncation is %g; it scales z and must be 0 or positive", o.truncation);
-    if (o.first < 0) return gmi_fail(c, GM_E_RANGE, "first is %i; it is the number of the first sample, 0 or positive", o.first);
-    gm_status s = gmi_core_check_x(&f->v->m, f->out, "x", &n);
+    gm_status s = gmi_core_sample_options(&f->v->m, given, &o);
+    if (!s) s = gmi_core_check_x(&f->v->m, f->out, "x", &n);
     if (!s) s = gmi_core_check_out(&f->v->m, f->out, "x", n);
     if (!s) s = gmi_vae_check_cond(f->v, f->cond, n);
-    if (!s) s = check_draw(f->v, o.draw);
     f->kind = o.draw == GM_DRAW_SAMPLE ? GMI_VAE_DRAW : GMI_VAE_DECODE;
     f->seed = o.seed;
     f->first = o.first;

@@ -87,14 +87,6 @@ gm_status gm_vae_write_checkpoint(gm_vae *v, gm_writer *w)
 
 /* ---- reading ---- */
 
-/* What would be the caller's mistake in options is the file's here. */
-static gm_status blame_file(gm_context *c, gm_status s)
-{
-    if (s != GM_E_INVALID && s != GM_E_RANGE && s != GM_E_SHAPE && s != GM_E_DTYPE) return s;
-    if (c->status == s) c->status = GM_E_MODEL;
-    return GM_E_MODEL;
-}
-
 static gm_status from_file(gmi_model_file *file, gm_vae **out)
 {
     gm_context *c = file->ctx;
@@ -105,11 +97,11 @@ static gm_status from_file(gmi_model_file *file, gm_vae **out)
     gm_vae_options_init(&o, sizeof o);
     option_fields(&o, &extra, f);
     gm_status s = gmi_fields_read(c, "genrep.options", file->options, &file->texts, f, OPTION_FIELDS);
-    if (!s) s = blame_file(c, gmi_vae_make(c, &file->x, &o, 1, out));
+    if (!s) s = gmi_model_blame(c, gmi_vae_make(c, &file->x, &o, 1, out));
     if (s) return s;
     gm_vae *v = *out;
     v->extra_missing = extra != 0;
-    s = blame_file(c, gmi_vae_training_graph(v, &g));
+    s = gmi_model_blame(c, gmi_vae_training_graph(v, &g));
     if (!s) s = gmi_model_check(file, g);
     if (!s) s = gmi_vae_layout(v, g, file->checkpoint);
     gm_graph_destroy(g);

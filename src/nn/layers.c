@@ -59,8 +59,15 @@ void gmi_nn_average(gm_graph *g, gm_node state, gm_node value, double keep)
     if (!state.id || !value.id || g->failed) return;
     for (i = 0; i < g->states.n; i++)
         if (g->states.p[i].node == state.id && g->states.p[i].update) old.id = g->states.p[i].update;
-    old = gm_op_scale(g, old, keep);
-    value = gm_op_scale(g, gm_op_stop_gradient(g, value), 1.0 - keep);
+    value = gm_op_stop_gradient(g, value);
+    if (g->population) {
+        gm_node k = gmi_graph_scalar_input(g, "keep");
+        old = gm_op_mul(g, old, k);
+        value = gm_op_mul(g, value, gm_op_sub(g, gm_op_scalar(g, 1.0), k));
+    } else {
+        old = gm_op_scale(g, old, keep);
+        value = gm_op_scale(g, value, 1.0 - keep);
+    }
     gm_graph_update(g, state, gm_op_add(g, old, value));
 }
 

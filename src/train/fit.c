@@ -138,10 +138,18 @@ static void choose_rows(loop *l, gmi_fit_batch *b)
     for (int64_t i = 0; i < b->n; i++) l->index[i] = gmi_permute(at + i, l->count, key);
 }
 
+/* A field that a step does not have (NaN) is left out of the mean of those that do. */
+static void add_sum(gmi_fit_state *s, int32_t field, double v, double k)
+{
+    if (v != v) return;
+    s->sums[field] += k * v;
+    s->weights[field] += k;
+}
+
 static void add_sums(gmi_fit_state *s, const gm_record *r, int64_t n)
 {
     const double k = (double)n;
-#define ADD(name) s->sums[GMI_FIT_##name] += k * r->name;
+#define ADD(name) add_sum(s, GMI_FIT_##name, r->name, k);
     GMI_FIT_FIELDS(ADD)
 #undef ADD
     for (int64_t j = 0; r->kl_per_dim && j < s->n_kl && j < r->n_kl; j++) s->kl[j] += k * (double)r->kl_per_dim[j];
@@ -180,13 +188,14 @@ static void epoch_record(loop *l, gm_record *r)
     const double n = (double)s->rows;
     gm_record_init(r, sizeof *r);
     r->kind = GM_RECORD_EPOCH;
-#define MEAN(name) r->name = s->sums[GMI_FIT_##name] / n;
+#define MEAN(name) r->name = s->sums[GMI_FIT_##name] / s->weights[GMI_FIT_##name];
     GMI_FIT_FIELDS(MEAN)
 #undef MEAN
     for (int64_t j = 0; j < s->n_kl; j++) l->kl[j] = (float)(s->kl[j] / n);
     r->n_kl = s->n_kl;
     r->kl_per_dim = s->n_kl ? l->kl : NULL;
     memset(s->sums, 0, sizeof s->sums);
+    memset(s->weights, 0, sizeof s->weights);
     if (s->n_kl) memset(s->kl, 0, (size_t)s->n_kl * sizeof *s->kl);
     s->rows = 0;
 }
@@ -233,7 +242,7 @@ static gm_status validate(loop *l)
     if (gmi_f64_finite(t)) l->paused += gmi_clock(l->c) - t;
     r.kind = GM_RECORD_VALIDATION;
     if (!st) st = tell(l, &r);
-    if (st || l->o.patience < 1) return st;
+    if (st || l->o.patience < 1 || !l->f->keep_best) return st;
     if (s->best_epoch < 0 || criterion < s->best) {
         st = l->f->keep_best(l->f->self);
         if (st) return st;
@@ -315,7 +324,7 @@ static gm_status choose_data(loop *l, gm_dataset *d)
     l->train = d;
     l->validation = l->o.validation;
     l->count = gmi_dataset_count(d);
-    if (!l->validation && l->o.validation_fraction > 0 && l->count >= 20) {
+    if (!l->validation && l->f->keep_best && l->o.validation_fraction > 0 && l->count >= 20) {
         gm_status s = gm_dataset_split(d, 1 - l->o.validation_fraction, l->o.seed, &l->part[0], &l->part[1]);
         if (s) return s;
         l->train = l->part[0];
@@ -372,13 +381,13 @@ gm_status gmi_fit(gm_context *c, const gmi_family *f, gm_dataset *d, const gm_fi
     if (!s) s = choose_data(&l, d);
     if (!s) s = choose_length(&l);
     *f->busy = 1;
-    if (!s) f->show_current(f->self);
+    if (!s && f->show_current) f->show_current(f->self);
     if (!s) s = prepare(&l);
     l.begun = l.s->step;
     l.begun_examples = l.s->examples;
     l.t0 = gmi_clock(c);
     if (!s) s = run(&l);
-    if (!s) f->show_best(f->self, l.early);
+    if (!s && f->show_best) f->show_best(f->self, l.early);
     s = gmi_record_log_close(&l.log[0], s);
     s = gmi_record_log_close(&l.log[1], s);
     *f->busy = 0;

@@ -23,7 +23,8 @@ typedef struct gmi_fit_state {
     int64_t examples;  /* trained on so far */
     int64_t rejected;  /* non-finite steps in a row */
     int64_t rows;      /* examples in sums: of the epoch under way */
-    double sums[GMI_FIT_COUNT]; /* value times examples */
+    double sums[GMI_FIT_COUNT];    /* value times examples */
+    double weights[GMI_FIT_COUNT]; /* examples of the steps that had the value */
     double *kl;        /* the same for kl_per_dim, n_kl of them; the family's memory */
     int64_t n_kl;
     int64_t bad;       /* validations without gain */
@@ -59,7 +60,7 @@ typedef struct gmi_family {
     gm_status (*step)(void *self, const gmi_fit_batch *b, gm_record *r);
     /* Figures on a dataset; *criterion is what early stopping compares: the objective under the schedules' final values. */
     gm_status (*evaluate)(void *self, gm_dataset *d, gmi_tick_fn tick, void *tick_user, gm_record *r, double *criterion);
-    gm_status (*keep_best)(void *self);
+    gm_status (*keep_best)(void *self); /* NULL: no early stopping, nothing is cut off for validation, and the two below may be NULL */
     /* The best weights become what inference sees. final: training ended early, they are the weights from now on. */
     void (*show_best)(void *self, int final);
     void (*show_current)(void *self); /* back to the weights of the last step, to go on training */

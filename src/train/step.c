@@ -232,7 +232,7 @@ gm_status gmi_prog_run(gmi_prog *p, uint64_t seed, int64_t step, int64_t first)
 typedef struct averaging {
     gmi_kernels k;
     gm_params *to;
-    const gm_params *from;
+    const gmi_real *from;
     gmi_real keep, rest;
 } averaging;
 
@@ -240,19 +240,19 @@ static void average_task(void *arg, int32_t i)
 {
     const averaging *a = arg;
     int64_t at = (int64_t)i * CHUNK, n = GMI_MIN(CHUNK, a->to->param_elems - at);
-    a->k.axpby(n, a->to->value + at, a->rest, a->from->value + at, a->keep);
+    a->k.axpby(n, a->to->value + at, a->rest, a->from + at, a->keep);
 }
 
-void gmi_average_update(gm_params *to, const gm_params *from, double half_life, int64_t examples)
+void gmi_average_update(gm_params *to, const gm_params *from, int64_t value_at, int64_t state_at, double half_life, int64_t examples)
 {
     averaging a;
     const double d = gmi_num_exp(-0.6931471805599453 * (double)examples / half_life);
     gmi_exec_kernels(from->ctx, &a.k);
     a.to = to;
-    a.from = from;
+    a.from = from->value + value_at;
     a.keep = (gmi_real)d;
     a.rest = (gmi_real)(1.0 - d);
     gmi_parallel(from->ctx, (int32_t)((to->param_elems + CHUNK - 1) / CHUNK), average_task, &a);
-    memcpy(to->state, from->state, (size_t)from->state_elems * sizeof(gmi_real));
+    memcpy(to->state, from->state + state_at, (size_t)to->state_elems * sizeof(gmi_real));
     gmi_params_changed(to);
 }

@@ -70,7 +70,8 @@ void gmi_prog_set(gmi_prog *p, const char *name, double v);  /* a scalar input; 
 /* Runs once; borrowed inputs and outputs are forgotten after it. */
 gm_status gmi_prog_run(gmi_prog *p, uint64_t seed, int64_t step, int64_t first);
 
-/* to = d to + (1 - d) from, d = 2^(-examples / half_life), over parameters of one layout; states are copied. Inference programs are bound to `to`, so
- * that a model can be used with its average while it trains (train/ema.h exchanges in place instead). */
-void gmi_average_update(gm_params *to, const gm_params *from, double half_life, int64_t examples);
+/* to = d to + (1 - d) from, d = 2^(-examples / half_life); states are copied. `to` has the layout of from's arenas, or of a part of them that begins at `value_at`
+ * and `state_at`. Inference programs are bound to `to`, so that a model can be used with its average while it trains (train/ema.h exchanges in place
+ * instead). */
+void gmi_average_update(gm_params *to, const gm_params *from, int64_t value_at, int64_t state_at, double half_life, int64_t examples);
 #endif

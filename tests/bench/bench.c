@@ -3,7 +3,8 @@
  *
  * usage: bench [--threads N] [--seconds S] [--only W1,W8]
  * A figure is the median wall time of a step or call after 3 warm-ups, on a batch already in memory, with default options: finite check, record and the
- * noise of the step included; a step of a GAN is D's half and G's. W9 starts a process of its own for each figure. --only GROWTH prints larger nets that have no peer.
+ * noise of the step included; a step of a GAN is D's half and G's. W9 starts a process of its own for each figure. --only GROWTH prints larger nets
+ * that have no peer.
  * A workload that the library cannot run is left out. */
 #include <genrep.h>
 #include <stdio.h>
@@ -238,7 +239,8 @@ static void nets4(int c, char *g, char *d)
 
 static void nets5(char *g, char *d)
 {
-    sprintf(g, "reshape 100x1x1; conv_transpose 512 k4 bias=0; %s 256 k4 s2 p1 bias=0; %s 128 k4 s2 p1 bias=0; %s 64 k4 s2 p1 bias=0; %s 3 k4 s2 p1 bias=0; tanh",
+    sprintf(g, "reshape 100x1x1; conv_transpose 512 k4 bias=0; %s 256 k4 s2 p1 bias=0; %s 128 k4 s2 p1 bias=0; %s 64 k4 s2 p1 bias=0; "
+               "%s 3 k4 s2 p1 bias=0; tanh",
             relu_up, relu_up, relu_up, relu_up);
     sprintf(d, "conv 64 k4 s2 p1 bias=0; %s 128 k4 s2 p1 bias=0; batch_norm; %s 256 k4 s2 p1 bias=0; batch_norm; %s 512 k4 s2 p1 bias=0; batch_norm; "
                "leaky_relu 0.2; conv 1 k4 bias=0",

@@ -6,12 +6,12 @@
  *   auc_pca  [10] the same with the squared error of reconstruction by the 20 principal components of the same training images
  *   auc_mean, auc_pca_mean
  * Of the last of these models:
- *   fpr      [5]  share of unseen images of the nine classes above the threshold of gm_model_calibrate: the 9,000 test images are cut into 4,500 to calibrate with and
- *                 4,500 to count on, five times
+ *   fpr      [5]  share of unseen images of the nine classes above the threshold of gm_model_calibrate: the 9,000 test images are cut into 4,500 to
+ *                 calibrate with and 4,500 to count on, five times
  *   alpha         what the threshold was calibrated for
- *   fpr_interval  [2] the central 99% of the law of that share: of n calibration scores the threshold is the k-th smallest, k = ceil((n + 1)(1 - alpha)), so that
- *                 a new score exceeds it with a probability U ~ Beta(n + 1 - k, k), and of m new ones a beta-binomial number does (Vovk 2012; Angelopoulos and Bates
- *                 2023, section 3.2), whatever the scores are; at most 0.5% lie below the interval and at most 0.5% above */
+ *   fpr_interval  [2] the central 99% of the law of that share: at most 0.5% lie below it and at most 0.5% above. Of n calibration scores the threshold
+ *                 is the k-th smallest, k = ceil((n + 1)(1 - alpha)); a new score exceeds it with a probability U ~ Beta(n + 1 - k, k), and of m new
+ *                 ones a beta-binomial number does, whatever the scores are (Vovk 2012; Angelopoulos and Bates 2023, section 3.2) */
 #include "classifier.h"
 #include <math.h>
 #define PIXELS CLASSIFIER_PIXELS

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* gan_invert.c: does inversion find what G can make? On the model that gan_mnist.c saved: --model FILE, or --save DIR for DIR/model.safetensors. Trains nothing.
+/* gan_invert.c: does inversion find what G can make? On the model that gan_mnist.c saved: --model FILE, or --save DIR for DIR/model.safetensors. Trains
+ * nothing.
  *
- * 100 samples of G, and 100 test images, go through gm_latent_encode with its default options and back through gm_latent_decode. All errors are squared, means over
- * the pixels of an image, in the model's units (pixels scaled to [-1, 1]):
+ * 100 samples of G, and 100 test images, go through gm_latent_encode with its default options and back through gm_latent_decode. All errors are squared,
+ * means over the pixels of an image, in the model's units (pixels scaled to [-1, 1]):
  *   recovered_median  of the samples, which G can make exactly
  *   data_variance     of a pixel over the test images, mean over the pixels: the error of the mean image
  *   recovered_ratio   recovered_median / data_variance

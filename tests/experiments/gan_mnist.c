@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* gan_mnist.c: a GAN on MNIST (gans.h says what is measured): transposed convolutions 128-64-1 from 7x7 against convolutions 64-128, the shape of DCGAN without any
- * normalisation; relativistic with R1 and R2 every 4th step, an average of G's weights. */
+/* gan_mnist.c: a GAN on MNIST (gans.h says what is measured): transposed convolutions 128-64-1 from 7x7 against convolutions 64-128, the shape of DCGAN
+ * without any normalisation; relativistic with R1 and R2 every 4th step, an average of G's weights. */
 #include "gans.h"
 
 int main(int argc, char **argv)

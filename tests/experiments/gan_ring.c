@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* gan_ring.c: a GAN on 8 Gaussians of deviation 0.01 on the unit circle (mixture.h says what is measured).
  *
- * Preset "unattended" (relativistic, R1 and R2) with nets, gamma, learning rate and steps on top, the same for all seeds: G and D have 4 hidden layers of 400 units;
- * gamma falls from 10 times its final value over the first 30% of the steps, the learning rates along a line to 0 in the second half. */
+ * Preset "unattended" (relativistic, R1 and R2) with nets, gamma, learning rate and steps on top, the same for all seeds: G and D have 4 hidden layers
+ * of 400 units; gamma falls from 10 times its final value over the first 30% of the steps, the learning rates along a line to 0 in the second half. */
 #include "mixture.h"
 #include <math.h>
 

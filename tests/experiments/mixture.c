@@ -130,8 +130,8 @@ static void trial(experiment *e, const mixture *m, const gm_gan_options *given, 
     r->seconds = e->seconds - before;
     experiment_digest(e, gans_write, gan, hex);
     if (experiment_save_path(e, "model.safetensors", path, sizeof path)) experiment_need(e, gm_gan_save(gan, path));
-    fprintf(stderr, "seed %d: %d of %d modes, high quality %.4f, reverse KL %.5f, %.0f s\n", (int)seed, (int)r->modes, (int)m->modes, r->high_quality, r->reverse_kl,
-            r->seconds);
+    fprintf(stderr, "seed %d: %d of %d modes, high quality %.4f, reverse KL %.5f, %.0f s\n", (int)seed, (int)r->modes, (int)m->modes, r->high_quality,
+            r->reverse_kl, r->seconds);
     gm_gan_destroy(gan);
     gm_dataset_destroy(d);
 }

@@ -10,6 +10,8 @@
 PREFIX     ?= /usr/local
 LIBDIR     ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
+BINDIR     ?= $(PREFIX)/bin
+MANDIR     ?= $(PREFIX)/share/man
 DESTDIR    ?=
 CFLAGS     ?= -O2
 CXX        ?= c++
@@ -57,7 +59,7 @@ help:
 	@sed -n '3,8s/^# \{0,1\}//p' Makefile
 	@echo '  make examples   builds examples/         make experiment NAME=vae_mnist DATA=DIR ARGS="--seed 1"'
 	@echo '  make bench      BENCH_ARGS="--only W1"   make docs    tables of docs/ from the headers'
-	@echo '  make install    PREFIX= LIBDIR= INCLUDEDIR= DESTDIR=; uninstall, dist, clean'
+	@echo '  make install    PREFIX= LIBDIR= INCLUDEDIR= BINDIR= MANDIR= DESTDIR=; uninstall, dist, clean'
 	@echo 'Settings: CC CFLAGS CPPFLAGS LDFLAGS AR CBLAS ISAS WERROR RUN TESTS'
 
 .PHONY: all help

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* demo.c: trains two VAEs on a folder of IDX images and draws what they have learned.
+/* demo.c: trains VAEs and a GAN on a folder of IDX images and draws what they have learned.
  *
  *     demo [--data data/digits] [--out out] [--quick]
  *
- * The folder holds images-idx3-ubyte and labels-idx1-ubyte (labels may be missing), with or without MNIST's "train-" before the names. The first model has 10
- * latent dimensions and gives reconstructions, samples and a traversal; the second has two, so that its latent space can be drawn as it is. Progress goes to stderr, a
- * summary to stdout, pictures and the model into the output folder. */
+ * The folder holds images-idx3-ubyte and labels-idx1-ubyte (labels may be missing), with or without MNIST's "train-" before the names. The first VAE has 10
+ * latent dimensions and gives reconstructions, samples, a traversal and scores of anomalies; the second has two, so that its latent space can be drawn as it is; the GAN
+ * gives samples and is inverted. Both are walked through from digit to digit. Progress goes to stderr, a summary to stdout, pictures and models into the output folder. */
 #include <genrep.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,12 @@
 #define LATENT 10       /* of the first model */
 #define POINTS_MAX 6000 /* drawn in a plot of the latent space */
 #define CURVE_MAX 4096
+#define PAIRS 6         /* ways from one image to another */
+#define WAY 10          /* images of each */
+#define SCORED_MAX 1000
+#define HALF 10         /* columns of each half of the overview */
+#define BOARD_ROWS 18
+#define BOARD_COLUMNS (2 * HALF + 1)
 
 typedef struct curve {
     double xy[2 * CURVE_MAX]; /* step, objective */
@@ -26,13 +33,14 @@ typedef struct curve {
 typedef struct demo {
     gm_context *ctx;
     const char *out;
-    gm_dataset *all, *train, *test;
+    gm_dataset *all, *train, *test, *calibration, *fresh; /* the last two are the halves of test */
     int64_t count, h, w; /* images */
     double lo, hi;       /* of a pixel */
     int quick;
+    gm_tensor *board; /* the overview: BOARD_ROWS rows of BOARD_COLUMNS images, in 0..1 */
     /* the training under way */
     const char *title;
-    curve *losses[2];    /* training, validation */
+    curve *losses[2];    /* training, validation; of a GAN: D, G */
     double printed;
 } demo;
 
@@ -81,6 +89,7 @@ static gm_status open_data(demo *d, const char *folder)
     find(folder, "labels-idx1", labels, sizeof labels);
     s = gm_dataset_open_idx(d->ctx, images, *labels ? labels : NULL, &d->all);
     if (!s) s = gm_dataset_split(d->all, 0.9, 1, &d->train, &d->test);
+    if (!s) s = gm_dataset_split(d->test, 0.5, 1, &d->calibration, &d->fresh);
     if (s) return s;
     spec = gm_dataset_spec(d->all);
     d->count = gm_dataset_count(d->all);
@@ -111,30 +120,58 @@ static gm_status new_codes(demo *d, int64_t n, int64_t dim, gm_tensor **z)
     return gm_tensor_create(d->ctx, GM_F32, 2, dims, z);
 }
 
+/* Where the first `rows` rows of a picture also go on the overview, ten images wide. rows 0: nowhere. */
+typedef struct place {
+    int rows, row, column;
+} place;
+static const place nowhere = {0, 0, 0};
+
+static void pin(demo *d, const float *p, int64_t n, int32_t columns, place at)
+{
+    float *board = gm_tensor_data(d->board);
+    const int64_t size = d->h * d->w;
+    for (int64_t i = 0; i < at.rows; i++)
+        for (int64_t j = 0; j < HALF && j < columns && i * columns + j < n; j++)
+            memcpy(board + ((at.row + i) * BOARD_COLUMNS + at.column + j) * size, p + (i * columns + j) * size, (size_t)size * sizeof *p);
+}
+
 /* Draws images after bringing their units to 0..1, and drops them. s: how the call before went. */
-static gm_status draw(demo *d, gm_status s, gm_tensor *x, int32_t columns, const char *name)
+static gm_status draw(demo *d, gm_status s, gm_tensor *x, int32_t columns, const char *name, place at)
 {
     gm_writer w = writer(d, name);
-    int64_t n = s ? 0 : gm_tensor_dim(x, 0) * d->h * d->w;
+    int64_t n = s ? 0 : gm_tensor_dim(x, 0);
     float *p = s ? NULL : gm_tensor_data(x);
-    for (int64_t i = 0; i < n; i++) p[i] = (float)((p[i] - d->lo) / (d->hi - d->lo));
+    for (int64_t i = 0; i < n * d->h * d->w; i++) p[i] = (float)((p[i] - d->lo) / (d->hi - d->lo));
     if (!s) s = gm_viz_grid(d->ctx, x, columns, &w);
+    if (!s) pin(d, p, n, columns, at);
     gm_tensor_destroy(x);
     return s;
 }
 
+/* Row i of x becomes row `to` of y. */
+static void copy_image(demo *d, gm_tensor *y, int64_t to, gm_tensor *x, int64_t i)
+{
+    const int64_t size = d->h * d->w;
+    memcpy((float *)gm_tensor_data(y) + to * size, (float *)gm_tensor_data(x) + i * size, (size_t)size * sizeof(float));
+}
+
 /* ---- training ---- */
+
+static void add(curve *c, double x, double y)
+{
+    if (!c || c->n == CURVE_MAX) return;
+    c->xy[2 * c->n] = x;
+    c->xy[2 * c->n++ + 1] = y;
+}
 
 static gm_action progress(void *user, const gm_record *r)
 {
     demo *d = user;
     char line[256];
-    int terminal = isatty(STDERR_FILENO), which = r->kind == GM_RECORD_VALIDATION;
-    curve *c = d->losses[which];
-    if ((r->kind == GM_RECORD_EPOCH || which) && c && c->n < CURVE_MAX) {
-        c->xy[2 * c->n] = (double)r->step;
-        c->xy[2 * c->n++ + 1] = r->objective;
-    }
+    const int terminal = isatty(STDERR_FILENO), gan = r->objective != r->objective; /* NaN: it has none */
+    if (r->kind == GM_RECORD_EPOCH) add(d->losses[0], (double)r->step, gan ? r->d_loss : r->objective);
+    if (r->kind == GM_RECORD_EPOCH && gan) add(d->losses[1], (double)r->step, r->g_loss);
+    if (r->kind == GM_RECORD_VALIDATION) add(d->losses[1], (double)r->step, r->objective);
     if (r->kind != GM_RECORD_STEP && r->kind != GM_RECORD_EPOCH) return GM_CONTINUE;
     if (r->step < r->steps && r->seconds - d->printed < (terminal ? 0.1 : 2)) return GM_CONTINUE;
     d->printed = r->seconds;
@@ -142,11 +179,28 @@ static gm_action progress(void *user, const gm_record *r)
     return GM_CONTINUE;
 }
 
-static gm_status train(demo *d, const char *title, int64_t latent, curve *losses, gm_vae **vae)
+/* Options of fit for about so many steps. */
+static gm_fit_options begin(demo *d, const char *title, int64_t batch, int64_t steps, curve *losses)
+{
+    gm_fit_options fit;
+    const int64_t per_epoch = (gm_dataset_count(d->train) + batch - 1) / batch;
+    gm_fit_options_init(&fit, sizeof fit);
+    fit.batch = batch;
+    fit.epochs = ((d->quick ? 150 : steps) + per_epoch - 1) / per_epoch;
+    fit.patience = 0;
+    fit.progress = progress;
+    fit.user = d;
+    d->title = title;
+    d->losses[0] = losses;
+    d->losses[1] = losses ? losses + 1 : NULL;
+    d->printed = -10;
+    return fit;
+}
+
+static gm_status train_vae(demo *d, const char *title, int64_t latent, curve *losses, gm_vae **vae)
 {
     gm_vae_options o;
-    gm_fit_options fit;
-    int64_t batch = 128, per_epoch = (gm_dataset_count(d->train) + batch - 1) / batch, steps = d->quick ? 150 : 3000;
+    gm_fit_options fit = begin(d, title, 128, 3000, losses);
     gm_status s;
     gm_vae_options_init(&o, sizeof o);
     o.encoder = "dense 256; relu; dense 128; relu";
@@ -158,29 +212,43 @@ static gm_status train(demo *d, const char *title, int64_t latent, curve *losses
         o.variance = "fixed 0.05";
     }
     o.beta = "linear 0 1 steps=400"; /* warm-up: dimensions are taken up before they cost */
-    gm_fit_options_init(&fit, sizeof fit);
-    fit.batch = batch;
-    fit.epochs = (steps + per_epoch - 1) / per_epoch;
-    fit.patience = 0;
-    fit.validation = d->test;
-    fit.progress = progress;
-    fit.user = d;
-    d->title = title;
-    d->losses[0] = losses;
-    d->losses[1] = losses ? losses + 1 : NULL;
-    d->printed = -10;
+    fit.validation = d->test; /* for the curve alone: with patience 0 nothing is chosen by it */
     s = gm_vae_create(d->ctx, gm_dataset_spec(d->all), &o, vae);
     if (!s) s = gm_vae_fit(*vae, d->train, &fit);
     if (isatty(STDERR_FILENO)) fprintf(stderr, "\n");
     return s;
 }
 
-static gm_status draw_losses(demo *d, curve *c)
+static gm_status train_gan(demo *d, curve *losses, gm_gan **gan)
 {
-    static const char *const names[2] = {"training", "held out"};
-    gm_writer w = writer(d, "loss.svg");
+    char generator[128];
+    gm_gan_options o;
+    const int small = d->h * d->w <= 256;
+    gm_fit_options fit = begin(d, "     GAN", 64, small ? 6000 : 4000, losses);
+    gm_status s;
+    gm_gan_options_init(&o, sizeof o);
+    if (small) { /* the defaults are for larger images: here networks are small, and small networks take larger steps */
+        snprintf(generator, sizeof generator, "dense 256; leaky_relu 0.2; dense 256; leaky_relu 0.2; dense %ld; tanh", (long)(d->h * d->w));
+        o.generator = generator;
+        o.discriminator = "conv 32 k3 s1 p1; leaky_relu 0.2; conv 64 k4 s2 p1; leaky_relu 0.2; flatten; dense 128; leaky_relu 0.2";
+        o.loss = "relativistic r1=0.4 r2=0.4 every=4";
+        o.g_optimizer = o.d_optimizer = "adam lr=0.001 beta1=0 beta2=0.99";
+        o.latent_dim = 16;
+    }
+    s = gm_gan_create(d->ctx, gm_dataset_spec(d->all), &o, gan);
+    if (!s) s = gm_gan_fit(*gan, d->train, &fit);
+    if (isatty(STDERR_FILENO)) fprintf(stderr, "\n");
+    return s;
+}
+
+static gm_status draw_losses(demo *d, curve *c, const char *first, const char *second, const char *name)
+{
+    const char *names[2];
+    gm_writer w = writer(d, name);
     gm_tensor *t[2] = {NULL, NULL};
     gm_status s = GM_OK;
+    names[0] = first;
+    names[1] = second;
     for (int i = 0; !s && i < 2; i++) {
         int64_t dims[2] = {0, 2};
         dims[0] = c[i].n;
@@ -199,35 +267,138 @@ static gm_status draw_data(demo *d)
     gm_tensor *x = NULL;
     gm_status s = new_images(d, 100, &x);
     if (!s) s = gm_dataset_read(d->train, 0, x, NULL);
-    return draw(d, s, x, 10, "data.png");
+    return draw(d, s, x, 10, "data.png", nowhere);
 }
 
 /* Held-out images, and below each what comes back. */
 static gm_status draw_reconstructions(demo *d, gm_vae *vae)
 {
-    const int64_t columns = 12, rows = 4, size = d->h * d->w;
+    const int64_t columns = 12, rows = 4;
     gm_tensor *x = NULL, *y = NULL, *pairs = NULL;
     gm_status s = new_images(d, columns * rows, &x);
     if (!s) s = new_images(d, columns * rows, &y);
     if (!s) s = new_images(d, 2 * columns * rows, &pairs);
     if (!s) s = gm_dataset_read(d->test, 0, x, NULL);
     if (!s) s = gm_vae_reconstruct(vae, x, NULL, y);
-    for (int64_t i = 0; !s && i < rows; i++) {
-        float *to = (float *)gm_tensor_data(pairs) + 2 * i * columns * size;
-        memcpy(to, (float *)gm_tensor_data(x) + i * columns * size, (size_t)(columns * size) * sizeof *to);
-        memcpy(to + columns * size, (float *)gm_tensor_data(y) + i * columns * size, (size_t)(columns * size) * sizeof *to);
+    for (int64_t i = 0; !s && i < columns * rows; i++) {
+        const int64_t to = (i / columns * 2) * columns + i % columns;
+        copy_image(d, pairs, to, x, i);
+        copy_image(d, pairs, to + columns, y, i);
     }
     gm_tensor_destroy(x);
     gm_tensor_destroy(y);
-    return draw(d, s, pairs, (int32_t)columns, "reconstructions.png");
+    return draw(d, s, pairs, (int32_t)columns, "reconstructions.png", nowhere);
 }
 
-static gm_status draw_samples(demo *d, gm_vae *vae)
+static gm_status draw_samples(demo *d, gm_latent *l, const char *name, place at)
 {
     gm_tensor *x = NULL;
     gm_status s = new_images(d, 100, &x);
-    if (!s) s = gm_vae_sample(vae, NULL, NULL, x);
-    return draw(d, s, x, 10, "samples.png");
+    if (!s) s = gm_latent_sample(l, NULL, NULL, NULL, x);
+    return draw(d, s, x, 10, name, at);
+}
+
+/* Ways along great circles between held-out images i and i + PAIRS: their codes are the encoder's, or found by inversion. */
+static gm_status draw_ways(demo *d, gm_latent *l, int64_t dim, const char *name, place at)
+{
+    gm_tensor *x = NULL, *code = NULL, *z = NULL, *way = NULL;
+    gm_status s = new_images(d, 2 * PAIRS, &x);
+    if (!s) s = new_codes(d, 2 * PAIRS, dim, &code);
+    if (!s) s = new_codes(d, PAIRS * WAY, dim, &z);
+    if (!s) s = new_images(d, PAIRS * WAY, &way);
+    if (!s) s = gm_dataset_read(d->test, 0, x, NULL);
+    if (!s) s = gm_latent_encode(l, x, NULL, code, NULL, NULL, NULL);
+    for (int64_t i = 0; !s && i < PAIRS; i++) {
+        gm_tensor *a = NULL, *b = NULL, *rows = NULL;
+        s = gm_tensor_slice(code, 0, i, i + 1, &a);
+        if (!s) s = gm_tensor_slice(code, 0, i + PAIRS, i + PAIRS + 1, &b);
+        if (!s) s = gm_tensor_slice(z, 0, i * WAY, (i + 1) * WAY, &rows);
+        if (!s) s = gm_latent_interpolate(l, a, b, GM_PATH_SPHERICAL, rows);
+        gm_tensor_destroy(a);
+        gm_tensor_destroy(b);
+        gm_tensor_destroy(rows);
+    }
+    if (!s) s = gm_latent_decode(l, z, NULL, NULL, way);
+    gm_tensor_destroy(x);
+    gm_tensor_destroy(code);
+    gm_tensor_destroy(z);
+    return draw(d, s, way, WAY, name, at);
+}
+
+/* Held-out images, below each the nearest that G can make of any z. */
+static gm_status draw_inversion(demo *d, gm_latent *l, int64_t dim, place at)
+{
+    const int64_t n = 3 * HALF;
+    gm_tensor *x = NULL, *y = NULL, *z = NULL, *error = NULL, *pairs = NULL;
+    double mean = 0;
+    gm_status s = new_images(d, n, &x);
+    if (!s) s = new_images(d, n, &y);
+    if (!s) s = new_images(d, 2 * n, &pairs);
+    if (!s) s = new_codes(d, n, dim, &z);
+    if (!s) s = gm_tensor_create(d->ctx, GM_F32, 1, &n, &error);
+    if (!s) s = gm_dataset_read(d->test, 0, x, NULL);
+    if (!s) s = gm_latent_encode(l, x, NULL, z, NULL, error, NULL);
+    if (!s) s = gm_latent_decode(l, z, NULL, NULL, y);
+    for (int64_t i = 0; !s && i < n; i++) {
+        const int64_t to = i / HALF * 2 * HALF + i % HALF;
+        copy_image(d, pairs, to, x, i);
+        copy_image(d, pairs, to + HALF, y, i);
+        mean += ((float *)gm_tensor_data(error))[i] / (double)n;
+    }
+    if (!s) printf("inversion of %ld held-out images: a pixel is off by %.0f%% of its range (root mean square)\n", (long)n, 100 * sqrt(mean) / 2);
+    gm_tensor_destroy(x);
+    gm_tensor_destroy(y);
+    gm_tensor_destroy(z);
+    gm_tensor_destroy(error);
+    return draw(d, s, pairs, HALF, "inversion.png", at);
+}
+
+/* Damages image i in one of three ways: two stripes exchanged, the right half moved up, a quarter of its pixels drawn anew. */
+static void damage(demo *d, float *p, int64_t i, unsigned *state)
+{
+    const int64_t size = d->h * d->w, part = d->h / 4 * d->w;
+    for (int64_t k = 0; k < size; k++) {
+        const unsigned r = (*state = *state * 1664525u + 1013904223u) >> 8;
+        if (i % 3 == 0 && k >= part && k < 2 * part) {
+            const float t = p[k];
+            p[k] = p[k + part];
+            p[k + part] = t;
+        }
+        if (i % 3 == 1 && k % d->w >= d->w / 2 && k + part < size) p[k] = p[k + part];
+        if (i % 3 == 2 && r % 4 == 0) p[k] = (float)(d->lo + (d->hi - d->lo) * (double)(r >> 2 & 1023) / 1023);
+    }
+}
+
+/* Scores good and damaged images that neither training nor calibration has seen. The picture: two rows of the lowest scores, two of the highest. */
+static gm_status draw_anomalies(demo *d, gm_latent *l, place at)
+{
+    const int64_t fresh = gm_dataset_count(d->fresh), half = fresh < SCORED_MAX ? fresh / 2 : SCORED_MAX / 2, n = 2 * half, shown = half < 2 * HALF ? half : 2 * HALF;
+    unsigned state = 1;
+    long alarms[2] = {0, 0};
+    gm_tensor *x = NULL, *score = NULL, *alarm = NULL, *picture = NULL;
+    float *value;
+    gm_status s = new_images(d, n, &x);
+    if (!s) s = new_images(d, 2 * shown, &picture);
+    if (!s) s = gm_tensor_create(d->ctx, GM_F32, 1, &n, &score);
+    if (!s) s = gm_tensor_create(d->ctx, GM_U8, 1, &n, &alarm);
+    if (!s) s = gm_dataset_read(d->fresh, 0, x, NULL);
+    for (int64_t i = half; !s && i < n; i++) damage(d, (float *)gm_tensor_data(x) + i * d->h * d->w, i, &state);
+    if (!s) s = gm_latent_score(l, GM_SCORE_ELBO, x, NULL, score, alarm);
+    for (int64_t i = 0; !s && i < n; i++) alarms[i >= half] += ((unsigned char *)gm_tensor_data(alarm))[i];
+    value = s ? NULL : gm_tensor_data(score);
+    for (int64_t k = 0; !s && k < 2 * shown; k++) { /* the lowest of those left, then the highest */
+        int64_t best = -1;
+        for (int64_t i = 0; i < n; i++)
+            if (value[i] == value[i] && (best < 0 || (k < shown ? value[i] < value[best] : value[i] > value[best]))) best = i;
+        if (best < 0) break;
+        copy_image(d, picture, k, x, best);
+        value[best] = NAN; /* taken */
+    }
+    if (!s) printf("anomalies: %ld of %ld damaged images raise an alarm, %ld of %ld good ones (at most 5%% are promised)\n", alarms[1], (long)half, alarms[0], (long)half);
+    gm_tensor_destroy(x);
+    gm_tensor_destroy(score);
+    gm_tensor_destroy(alarm);
+    return draw(d, s, picture, HALF, "anomaly.png", at);
 }
 
 /* The code of one image; then a row for each of the dimensions that carry most, which goes from -2.5 to 2.5 while the others stay. */
@@ -259,7 +430,7 @@ static gm_status draw_traversal(demo *d, gm_vae *vae, const gm_record *r)
     gm_tensor_destroy(one);
     gm_tensor_destroy(code);
     gm_tensor_destroy(z);
-    return draw(d, s, x, COLUMNS, "traversal.png");
+    return draw(d, s, x, COLUMNS, "traversal.png", nowhere);
 }
 
 /* The codes of images as points coloured by class; codes of more than two dimensions are projected. */
@@ -297,32 +468,87 @@ static gm_status draw_square(demo *d, gm_vae *vae)
     }
     if (!s) s = gm_vae_decode(vae, z, NULL, GM_DRAW_MEAN, 0, x);
     gm_tensor_destroy(z);
-    return draw(d, s, x, SIDE, "latent_2d.png");
+    return draw(d, s, x, SIDE, "latent_2d.png", nowhere);
+}
+
+/* The overview: samples of both models, ways of both, inversion and anomalies, VAE to the left and GAN to the right. */
+static const place VAE_SAMPLES = {6, 0, 0}, GAN_SAMPLES_AT = {6, 0, HALF + 1}, VAE_WAYS = {PAIRS, 7, 0}, GAN_WAYS = {PAIRS, 7, HALF + 1}, ANOMALIES = {4, 14, 0},
+                   INVERSION = {4, 14, HALF + 1};
+
+static gm_status use_vae(demo *d, gm_vae *vae)
+{
+    const gm_model *snapshot = NULL, *model = NULL;
+    gm_latent *latent = NULL;
+    gm_status s = gm_vae_snapshot(vae, &snapshot);
+    if (!s) s = gm_model_calibrate(d->ctx, snapshot, d->calibration, NULL, &model);
+    if (!s) s = gm_latent_create(d->ctx, model, NULL, &latent);
+    if (!s) s = draw_samples(d, latent, "samples.png", VAE_SAMPLES);
+    if (!s) s = draw_ways(d, latent, LATENT, "ways.png", VAE_WAYS);
+    if (!s) s = draw_anomalies(d, latent, ANOMALIES);
+    gm_latent_destroy(latent);
+    gm_model_destroy(model);
+    gm_model_destroy(snapshot);
+    return s;
+}
+
+static gm_status use_gan(demo *d, gm_gan *gan)
+{
+    const gm_model *model = NULL;
+    gm_latent *latent = NULL;
+    gm_info info;
+    gm_status s = gm_gan_snapshot(gan, &model);
+    info.size = sizeof info;
+    if (!s) s = gm_model_info(model, &info);
+    if (!s) s = gm_latent_create(d->ctx, model, NULL, &latent);
+    if (!s) s = draw_samples(d, latent, "gan_samples.png", GAN_SAMPLES_AT);
+    if (!s) s = draw_ways(d, latent, info.latent_dim, "gan_ways.png", GAN_WAYS);
+    if (!s) s = draw_inversion(d, latent, info.latent_dim, INVERSION);
+    gm_latent_destroy(latent);
+    gm_model_destroy(model);
+    return s;
+}
+
+static gm_status draw_board(demo *d)
+{
+    gm_writer w = writer(d, "overview.png");
+    return gm_viz_grid(d->ctx, d->board, BOARD_COLUMNS, &w);
 }
 
 static gm_status run(demo *d, const char *folder)
 {
     gm_vae *vae = NULL, *flat = NULL;
-    curve *losses = calloc(2, sizeof *losses);
+    gm_gan *gan = NULL;
+    curve *losses = calloc(4, sizeof *losses);
     gm_record r;
     gm_status s = losses ? open_data(d, folder) : GM_E_NOMEM;
+    if (!s) s = new_images(d, BOARD_ROWS * BOARD_COLUMNS, &d->board);
+    for (int64_t i = 0; !s && i < BOARD_ROWS * BOARD_COLUMNS * d->h * d->w; i++) ((float *)gm_tensor_data(d->board))[i] = 0.5f;
     if (!s) s = draw_data(d);
-    if (!s) s = train(d, "10-d VAE", LATENT, losses, &vae);
-    if (!s) s = draw_losses(d, losses);
+    if (!s) s = train_vae(d, "10-d VAE", LATENT, losses, &vae);
+    if (!s) s = draw_losses(d, losses, "training", "held out", "loss.svg");
     if (!s) s = draw_reconstructions(d, vae);
-    if (!s) s = draw_samples(d, vae);
     if (!s) s = draw_codes(d, vae, LATENT, "latent_pca.svg");
     gm_record_init(&r, sizeof r);
     if (!s) s = gm_vae_evaluate(vae, d->test, 4, &r);
-    if (!s) printf("held-out images: elbo %.2f nats, kl %.2f, %.0f of %d dimensions active\n", r.elbo, r.kl, r.active_units, LATENT);
+    if (!s) printf("VAE, held-out images: elbo %.2f nats, kl %.2f, %.0f of %d dimensions active\n", r.elbo, r.kl, r.active_units, LATENT);
     if (!s) s = draw_traversal(d, vae, &r);
+    if (!s) s = use_vae(d, vae);
     if (!s) s = gm_vae_save(vae, writer(d, "vae.safetensors").path);
-    if (!s) s = train(d, " 2-d VAE", 2, NULL, &flat);
+    if (!s) s = train_vae(d, " 2-d VAE", 2, NULL, &flat);
     if (!s) s = draw_codes(d, flat, 2, "latent_2d.svg");
     if (!s) s = draw_square(d, flat);
+    if (!s) s = train_gan(d, losses + 2, &gan);
+    if (!s) s = draw_losses(d, losses + 2, "D", "G", "gan_loss.svg");
+    if (!s) s = use_gan(d, gan);
+    if (!s) s = gm_gan_save(gan, writer(d, "gan.safetensors").path);
+    if (!s) s = draw_board(d);
     free(losses);
     gm_vae_destroy(vae);
     gm_vae_destroy(flat);
+    gm_gan_destroy(gan);
+    gm_tensor_destroy(d->board);
+    gm_dataset_destroy(d->fresh);
+    gm_dataset_destroy(d->calibration);
     gm_dataset_destroy(d->train);
     gm_dataset_destroy(d->test);
     gm_dataset_destroy(d->all);
@@ -350,8 +576,10 @@ int main(int argc, char **argv)
     if (!s) s = run(&d, folder);
     if (s && d.ctx && *gm_context_error(d.ctx)) fprintf(stderr, "demo: %s\n", gm_context_error(d.ctx));
     if (!s)
-        printf("%s: data.png, reconstructions.png (below each image what comes back), samples.png, traversal.png (a row a dimension),\n"
-               "latent_2d.svg and .png (two dimensions, by class), latent_pca.svg, loss.svg, vae.safetensors\n",
+        printf("%s: overview.png (left the VAE: samples, ways, the least and most anomalous images; right the GAN: samples, ways, images and what inversion finds);\n"
+               "data.png, reconstructions.png (below each image what comes back), traversal.png (a row a dimension), latent_2d.svg and .png (two dimensions, by\n"
+               "class), latent_pca.svg; of the VAE samples.png, ways.png, anomaly.png, loss.svg, vae.safetensors; of the GAN gan_samples.png, gan_ways.png,\n"
+               "inversion.png, gan_loss.svg, gan.safetensors\n",
                d.out);
     gm_context_destroy(d.ctx);
     return s ? 1 : 0;

@@ -42,7 +42,7 @@ check: all programs
 
 # The programs alone, without what looks at objects or installs: for sanitizers, valgrind, qemu.
 check-programs: programs
-	@$(export_env) sh tests/run.sh $(call chosen,$(PROGRAMS)) $(filter %/examples.sh %/fuzz.sh,$(if $(TESTS),,$(SCRIPTS)))
+	@$(export_env) sh tests/run.sh $(call chosen,$(PROGRAMS)) $(filter %/examples.sh %/cli.sh %/fuzz.sh,$(if $(TESTS),,$(SCRIPTS)))
 
 # check, then the scripts of tests/full one after the other: each builds variants of its own with all jobs. check-extra is the second half.
 check-full: check

@@ -9,17 +9,20 @@ lib/libgenrep.pc: pkgconfig/libgenrep.pc.in FORCE
 	@sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' -e 's|@VERSION@|$(VERSION)|' \
 	  -e 's|@CBLAS@|$(CBLAS)|' $< >$@
 
-install: all lib/libgenrep.pc
-	@mkdir -p '$(DESTDIR)$(LIBDIR)' '$(DESTDIR)$(PCDIR)' '$(DESTDIR)$(INCLUDEDIR)/genrep'
+install: all lib/libgenrep.pc $(B)/examples/genrep
+	@mkdir -p '$(DESTDIR)$(LIBDIR)' '$(DESTDIR)$(PCDIR)' '$(DESTDIR)$(INCLUDEDIR)/genrep' '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(MANDIR)/man1'
 	for h in $(HEADERS); do install -m 644 include/$$h '$(DESTDIR)$(INCLUDEDIR)'/$$h || exit 1; done
 	install -m 644 lib/libgenrep.a '$(DESTDIR)$(LIBDIR)/libgenrep.a'
 	install -m 755 lib/libgenrep.so.$(SOMAJOR) '$(DESTDIR)$(LIBDIR)/libgenrep.so.$(SOMAJOR)'
 	ln -sf libgenrep.so.$(SOMAJOR) '$(DESTDIR)$(LIBDIR)/libgenrep.so'
 	install -m 644 lib/libgenrep.pc '$(DESTDIR)$(PCDIR)/libgenrep.pc'
+	install -m 755 $(B)/examples/genrep '$(DESTDIR)$(BINDIR)/genrep'
+	install -m 644 docs/genrep.1 '$(DESTDIR)$(MANDIR)/man1/genrep.1'
 
 uninstall:
 	rm -f $(HEADERS:%='$(DESTDIR)$(INCLUDEDIR)/%') '$(DESTDIR)$(LIBDIR)/libgenrep.a' '$(DESTDIR)$(LIBDIR)/libgenrep.so' \
-	  '$(DESTDIR)$(LIBDIR)/libgenrep.so.$(SOMAJOR)' '$(DESTDIR)$(PCDIR)/libgenrep.pc'
+	  '$(DESTDIR)$(LIBDIR)/libgenrep.so.$(SOMAJOR)' '$(DESTDIR)$(PCDIR)/libgenrep.pc' '$(DESTDIR)$(BINDIR)/genrep' \
+	  '$(DESTDIR)$(MANDIR)/man1/genrep.1'
 	-rmdir '$(DESTDIR)$(INCLUDEDIR)/genrep' 2>/dev/null
 
 # What repeats the headers: docs/symbols.txt, and an index of functions in build/docs/functions.md.

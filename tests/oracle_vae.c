@@ -18,7 +18,14 @@ typedef struct kind {
     double free_bits;
     gm_likelihood likelihood;
     int32_t conditional;
+    const char *columns;
 } kind;
+
+/* A table of every kind of column, with missing cells, in an order that is not that of the features. */
+static const char TABLE[] = "sex m|f; pay real missing; age real; kids integer 0 12; town a|b|c missing; size integer -3 4 missing; height real; old no|yes; rank integer 0 1";
+enum { D = 9 };
+static double table[N][D] = {{0, 1.5, -0.3, 0, 2, 4, 0.7, 1, 1}, {1, NAN, 0.8, 12, NAN, -3, -1.2, 0, 0}, {1, -0.6, 0.1, 5, 0, NAN, 0.2, 0, 1},
+                             {0, NAN, -1.7, 1, 1, 0, 1.1, 1, 1}, {0, 0.4, 2, 11, NAN, NAN, -0.5, 1, 0}};
 
 static double objective(gm_vae *v, gmi_prog *p)
 {
@@ -30,14 +37,20 @@ static double objective(gm_vae *v, gmi_prog *p)
 static void fill(gm_vae *v, gmi_prog *p)
 {
     uint32_t s = 5;
+    gm_tensor *t = vae_wrap(v->m.ctx, GM_F64, table, 2, N, D, 0, 0);
     gmi_real *x = gmi_prog_in(p, "x"), *c = gmi_prog_in(p, "cond");
     int64_t i, n = N * v->m.elems;
-    if (v->plan.likelihood == GM_LIKELIHOOD_CATEGORICAL)
+    if (v->columns) {
+        if (gmi_vae_columns_tensor(v, t, 0, N, x)) printf("Bail out! %s\n", gm_context_error(v->m.ctx)), exit(1);
+    } else if (v->plan.likelihood == GM_LIKELIHOOD_LOGISTIC)
+        for (i = 0; i < n; i++) x[i] = (gmi_real)(int32_t)(vae_random(&s) * 7);
+    else if (v->plan.likelihood == GM_LIKELIHOOD_CATEGORICAL)
         for (i = 0; i < n; i++) ((int32_t *)(void *)x)[i] = (int32_t)(vae_random(&s) * 3);
     else
         for (i = 0; i < n; i++) x[i] = (gmi_real)vae_random(&s);
     if (v->plan.conditional)
         for (i = 0; i < N; i++) ((int32_t *)(void *)c)[i] = (int32_t)i % 3;
+    gm_tensor_destroy(t);
 }
 
 static void check(gm_context *c, const kind *k)
@@ -50,6 +63,9 @@ static void check(gm_context *c, const kind *k)
     int round;
     vae_spec(&x, GM_F32, GM_SCALE_NONE, 3, 1, H, H);
     if (k->likelihood == GM_LIKELIHOOD_CATEGORICAL) x.hi = 2;
+    if (k->likelihood == GM_LIKELIHOOD_LOGISTIC) x.hi = 6;
+    if (k->columns) vae_spec(&x, GM_F64, GM_SCALE_AUTO, 1, D, 0, 0);
+    x.columns = k->columns;
     x.classes = 3;
     gm_vae_options_init(&o, sizeof o);
     o.encoder = k->encoder;
@@ -92,21 +108,29 @@ static void check(gm_context *c, const kind *k)
 
 int main(void)
 {
-    static const char mlp[] = "dense 6; tanh", conv[] = "conv 3 k3 s1 p1; batch_norm; tanh", up[] = "dense 12; softplus; reshape 3x2x2; conv_transpose 1 k4 s2 p1",
+    static const char mlp[] = "dense 6; tanh", conv[] = "conv 3 k3 s1 p1; batch_norm; tanh",
+       up[] = "dense 12; softplus; reshape 3x2x2; conv_transpose 1 k4 s2 p1",
                       up2[] = "dense 12; silu; reshape 3x2x2; conv_transpose 2 k4 s2 p1", up3[] = "dense 12; gelu; reshape 3x2x2; conv_transpose 3 k4 s2 p1";
     static const kind all[] = {
-        {"bernoulli", mlp, mlp, NULL, "elbo", "constant 1", 0, GM_LIKELIHOOD_BERNOULLI, 0},
-        {"bernoulli conv, beta 3", conv, up, NULL, "elbo", "constant 3", 0, GM_LIKELIHOOD_BERNOULLI, 0},
-        {"bernoulli conditional, free bits", conv, up, NULL, "elbo", "constant 0.5", 0.02, GM_LIKELIHOOD_BERNOULLI, 1},
-        {"bernoulli iwae", mlp, mlp, NULL, "iwae 4", "constant 1", 0, GM_LIKELIHOOD_BERNOULLI, 0},
-        {"bernoulli iwae conditional, beta 2", conv, up, NULL, "iwae 3", "constant 2", 0, GM_LIKELIHOOD_BERNOULLI, 1},
-        {"gaussian fixed", mlp, mlp, "fixed 0.3", "elbo", "constant 1", 0, GM_LIKELIHOOD_GAUSSIAN, 0},
-        {"gaussian scalar", conv, up, "scalar", "elbo", "constant 1", 0, GM_LIKELIHOOD_GAUSSIAN, 0},
-        {"gaussian dimension", mlp, mlp, "dimension", "elbo", "constant 1", 0, GM_LIKELIHOOD_GAUSSIAN, 1},
-        {"gaussian output", conv, up2, "output", "elbo", "constant 1", 0, GM_LIKELIHOOD_GAUSSIAN, 0},
-        {"gaussian output iwae", mlp, mlp, "output", "iwae 5", "constant 1", 0, GM_LIKELIHOOD_GAUSSIAN, 0},
-        {"categorical", mlp, mlp, NULL, "elbo", "constant 1", 0, GM_LIKELIHOOD_CATEGORICAL, 0},
-        {"categorical conv iwae", conv, up3, NULL, "iwae 2", "constant 1", 0, GM_LIKELIHOOD_CATEGORICAL, 1},
+        {"bernoulli", mlp, mlp, NULL, "elbo", "constant 1", 0, GM_LIKELIHOOD_BERNOULLI, 0, NULL},
+        {"bernoulli conv, beta 3", conv, up, NULL, "elbo", "constant 3", 0, GM_LIKELIHOOD_BERNOULLI, 0, NULL},
+        {"bernoulli conditional, free bits", conv, up, NULL, "elbo", "constant 0.5", 0.02, GM_LIKELIHOOD_BERNOULLI, 1, NULL},
+        {"bernoulli iwae", mlp, mlp, NULL, "iwae 4", "constant 1", 0, GM_LIKELIHOOD_BERNOULLI, 0, NULL},
+        {"bernoulli iwae conditional, beta 2", conv, up, NULL, "iwae 3", "constant 2", 0, GM_LIKELIHOOD_BERNOULLI, 1, NULL},
+        {"gaussian fixed", mlp, mlp, "fixed 0.3", "elbo", "constant 1", 0, GM_LIKELIHOOD_GAUSSIAN, 0, NULL},
+        {"gaussian scalar", conv, up, "scalar", "elbo", "constant 1", 0, GM_LIKELIHOOD_GAUSSIAN, 0, NULL},
+        {"gaussian dimension", mlp, mlp, "dimension", "elbo", "constant 1", 0, GM_LIKELIHOOD_GAUSSIAN, 1, NULL},
+        {"gaussian output", conv, up2, "output", "elbo", "constant 1", 0, GM_LIKELIHOOD_GAUSSIAN, 0, NULL},
+        {"gaussian output iwae", mlp, mlp, "output", "iwae 5", "constant 1", 0, GM_LIKELIHOOD_GAUSSIAN, 0, NULL},
+        {"categorical", mlp, mlp, NULL, "elbo", "constant 1", 0, GM_LIKELIHOOD_CATEGORICAL, 0, NULL},
+        {"categorical conv iwae", conv, up3, NULL, "iwae 2", "constant 1", 0, GM_LIKELIHOOD_CATEGORICAL, 1, NULL},
+        {"logistic scalar", conv, up, "scalar", "elbo", "constant 1", 0, GM_LIKELIHOOD_LOGISTIC, 0, NULL},
+        {"logistic dimension", mlp, mlp, "dimension", "elbo", "constant 1", 0, GM_LIKELIHOOD_LOGISTIC, 1, NULL},
+        {"logistic output iwae", conv, up2, "output", "iwae 3", "constant 1", 0, GM_LIKELIHOOD_LOGISTIC, 0, NULL},
+        {"logistic fixed", mlp, mlp, "fixed 0.2", "elbo", "constant 1", 0, GM_LIKELIHOOD_LOGISTIC, 0, NULL},
+        {"columns", mlp, mlp, NULL, "elbo", "constant 1", 0, GM_LIKELIHOOD_AUTO, 0, TABLE},
+        {"columns output conditional", mlp, mlp, "output", "elbo", "constant 1", 0.02, GM_LIKELIHOOD_COLUMNS, 1, TABLE},
+        {"columns fixed iwae", mlp, mlp, "fixed 0.5", "iwae 3", "constant 1", 0, GM_LIKELIHOOD_COLUMNS, 0, TABLE},
     };
     gm_context *c = vae_context(1, GM_SIMD_SCALAR);
     size_t i;

@@ -143,7 +143,7 @@ static double ulps(double got, double want)
 
 static void functions(void)
 {
-    double worst_log = 0, worst_exp = 0, worst_sqrt = 0, worst_sin = 0, worst_cos = 0, x, s, c;
+    double worst_log = 0, worst_exp = 0, worst_sqrt = 0, worst_sin = 0, worst_cos = 0, worst_atan = 0, x, s, c;
     int i;
     for (i = 1; i < 20000; i++) {
         x = exp((i - 10000) * 0.07);
@@ -152,6 +152,8 @@ static void functions(void)
         x = (i - 10000) * 0.07;
         worst_exp = fmax(worst_exp, ulps(gmi_num_exp(x), exp(x)));
         x = (i - 10000) * 0.00037;
+        worst_atan = fmax(worst_atan, ulps(gmi_num_atan(x), atan(x)));
+        worst_atan = fmax(worst_atan, ulps(gmi_num_atan(exp(10 * x)), atan(exp(10 * x))));
         gmi_num_turn(x, &s, &c);
         worst_sin = fmax(worst_sin, fabs(s - sin(2 * 3.14159265358979323846 * x)));
         worst_cos = fmax(worst_cos, fabs(c - cos(2 * 3.14159265358979323846 * x)));
@@ -160,6 +162,8 @@ static void functions(void)
     ok(worst_log <= 2, "log is within 2 ulp (%.2f)", worst_log);
     ok(worst_exp <= 2, "exp is within 2 ulp (%.2f)", worst_exp);
     ok(worst_sin < 1e-14 && worst_cos < 1e-14, "sin and cos of turns agree with libm (%.1e, %.1e)", worst_sin, worst_cos);
+    ok(worst_atan <= 4, "atan is within 4 ulp (%.2f)", worst_atan);
+    ok(gmi_num_atan(0) == 0 && gmi_num_atan(INFINITY) == atan(INFINITY) && gmi_num_atan(-INFINITY) == atan(-INFINITY) && isnan(gmi_num_atan(NAN)), "atan at the ends");
     gmi_num_turn(0.25, &s, &c);
     ok(s == 1 && c == 0, "a quarter turn is exact");
     ok(gmi_num_sqrt(0) == 0 && gmi_num_sqrt(5e-324) == sqrt(5e-324) && gmi_num_sqrt(1.7976931348623157e308) == sqrt(1.7976931348623157e308), "sqrt at the ends");

@@ -2,50 +2,9 @@
 /* test_torch.c: ten steps of an MLP VAE and of a convolutional net with batch norm, from PyTorch's weights, batches and noise, against PyTorch's losses (1e-4)
  * and final tensors (1e-3 relative in norm). tests/fixtures/make_torch.py made the numbers. */
 #include "nn/nn.h"
-#include "tap.h"
-#include <genrep.h>
+#include "torch_fixture.h"
 
-typedef struct entry {
-    char name[64];
-    int32_t rank;
-    int64_t dims[4], count;
-    float *v;
-} entry;
-static entry entries[400];
-static int n_entries;
 static gm_context *ctx;
-
-static int load(const char *path)
-{
-    FILE *f = fopen(path, "r");
-    n_entries = 0;
-    if (!f) return 0;
-    while (n_entries < 400) {
-        entry *e = &entries[n_entries];
-        if (fscanf(f, "%63s %d", e->name, (int *)&e->rank) != 2) break;
-        e->count = 1;
-        for (int i = 0; i < e->rank; i++) {
-            long d;
-            if (fscanf(f, "%ld", &d) != 1) return 0;
-            e->count *= e->dims[i] = d;
-        }
-        e->v = malloc((size_t)e->count * sizeof *e->v);
-        for (int64_t i = 0; i < e->count; i++)
-            if (fscanf(f, "%f", &e->v[i]) != 1) return 0;
-        n_entries++;
-    }
-    fclose(f);
-    return n_entries;
-}
-
-static const entry *find(const char *prefix, const char *name)
-{
-    char full[128];
-    snprintf(full, sizeof full, "%s%s", prefix, name);
-    for (int i = 0; i < n_entries; i++)
-        if (!strcmp(entries[i].name, full)) return &entries[i];
-    return NULL;
-}
 
 static gm_node layer(gm_graph *g, const char *scope, const char *text, gm_node x)
 {
@@ -101,31 +60,6 @@ static gm_node conv_loss(gm_graph *g, const char **second)
     return gm_op_mean(g, gm_op_square(g, gm_op_sub(g, y, t)), 3, 0);
 }
 
-static void compare(gm_params *w, const char *prefix, int store)
-{
-    for (int i = 0; i < n_entries; i++) {
-        const entry *e = &entries[i];
-        gm_tensor *v = NULL;
-        double num = 0, den = 0;
-        if (strncmp(e->name, prefix, strlen(prefix))) continue;
-        const char *name = e->name + strlen(prefix);
-        gm_status s = gm_params_view(w, name, &v);
-        if (s || gm_tensor_rank(v) != e->rank) {
-            ok(0, "%s is a parameter of the same rank: %s", name, gm_context_error(ctx));
-            continue;
-        }
-        float *p = gm_tensor_data(v);
-        for (int64_t k = 0; k < e->count; k++) {
-            if (store)
-                p[k] = e->v[k];
-            else
-                num += ((double)p[k] - e->v[k]) * ((double)p[k] - e->v[k]), den += (double)e->v[k] * e->v[k];
-        }
-        if (!store) ok(sqrt(num / den) <= 1e-3, "%s: %.1e", name, sqrt(num / den));
-        gm_tensor_destroy(v);
-    }
-}
-
 typedef gm_node loss_fn(gm_graph *g, const char **second);
 static void train(const char *what, const char *path, loss_fn *f, const char *optimizer)
 {
@@ -135,18 +69,18 @@ static void train(const char *what, const char *path, loss_fn *f, const char *op
     gm_optimizer *o = NULL;
     const gm_program *p = NULL;
     const char *second = "";
-    if (!ok(load(path) > 30, "%s is there", path) || gm_graph_create(ctx, &g)) return;
+    if (!ok(load_fixture(path) > 30, "%s is there", path) || gm_graph_create(ctx, &g)) return;
     g->training = 1;
     gm_node loss = f(g, &second);
     gm_graph_backward(g, loss);
     int fine = !gm_program_compile(g, 1, &loss, &p) && !gm_params_create(ctx, g, 1, &w) && !gm_run_create(ctx, p, w, &r) && !gm_optimizer_create(w, optimizer, &o);
     if (!ok(fine, "%s: built %s", what, gm_context_error(ctx))) return;
-    compare(w, "start.", 1);
+    compare_params(ctx, w, "start.", 1);
     for (int i = 0; i < 10; i++) {
         char name[32];
         gm_tensor *in[2] = {NULL, NULL}, *out = NULL;
         snprintf(name, sizeof name, ".%d", i);
-        const entry *x = find("x", name), *y = find(second, name), *want = find("loss", name);
+        const entry *x = find_entry("x", name), *y = find_entry(second, name), *want = find_entry("loss", name);
         if (gm_tensor_wrap(ctx, GM_F32, x->rank, x->dims, NULL, x->v, &in[0]) || gm_tensor_wrap(ctx, GM_F32, y->rank, y->dims, NULL, y->v, &in[1]) ||
             gm_tensor_create(ctx, GM_F32, 0, NULL, &out))
             return;
@@ -158,13 +92,13 @@ static void train(const char *what, const char *path, loss_fn *f, const char *op
         gm_tensor_destroy(in[1]);
         gm_tensor_destroy(out);
     }
-    compare(w, "end.", 0);
+    compare_params(ctx, w, "end.", 0);
     gm_optimizer_destroy(o);
     gm_run_destroy(r);
     gm_params_destroy(w);
     gm_program_destroy(p);
     gm_graph_destroy(g);
-    for (int i = 0; i < n_entries; i++) free(entries[i].v);
+    forget_fixture();
 }
 
 int main(void)

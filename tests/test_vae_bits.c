@@ -5,28 +5,41 @@
 #include "base/base.h"
 #include "vae_util.h"
 
-enum { N = 70 };
+enum { N = 70, K = 6 };
 static uint8_t pixels[N][1][14][14];
+static float table[N][K];
+static const char COLUMNS[] = "a real; b integer -4 20 missing; c u|v|w; d real missing; e yes|no missing; f integer 0 1";
 
 typedef struct net {
     const char *name, *encoder, *decoder, *objective, *optimizer;
     int64_t z;
     int steps;
     const char *digest;
+    gm_likelihood likelihood;
 } net;
 
 static const net nets[] = {
-    {"mlp", "dense 150; relu", "dense 150; relu", "elbo", "adam lr=0.001", 7, 3, "3430e6795d08fc582d2a691e7611a53230efee7c992937cf129071ea71347604"},
+    {"mlp", "dense 150; relu", "dense 150; relu", "elbo", "adam lr=0.001", 7, 3, "3430e6795d08fc582d2a691e7611a53230efee7c992937cf129071ea71347604",
+     GM_LIKELIHOOD_BERNOULLI},
     {"conv", "conv 9 k4 s2 p1; batch_norm; relu; conv 17 k3 s2 p1 bias=0; group_norm 1; silu; dense 33; gelu",
      "dense 68; tanh; reshape 17x2x2; conv_transpose 9 k4 s2 p1 output_padding=1; batch_norm; leaky_relu 0.2; upsample 3; conv 1 k2", "elbo", "adamw lr=0.002 clip_norm=1", 5, 2,
-     "614f3e804959b0d22d3e9aa75566be2103b6ffe573b8f88a1f7eaa006addc81b"},
-    {"iwae", "dense 40; tanh; dropout 0.2", "dense 40; softplus", "iwae 9", "rmsprop lr=0.001 momentum=0.5", 3, 2, "dd29ad3149a71387677a56199a946f2cb25075bac0459c32ed7ba5356e45a8f4"},
+     "614f3e804959b0d22d3e9aa75566be2103b6ffe573b8f88a1f7eaa006addc81b", GM_LIKELIHOOD_BERNOULLI},
+    {"iwae", "dense 40; tanh; dropout 0.2", "dense 40; softplus", "iwae 9", "rmsprop lr=0.001 momentum=0.5", 3, 2, "dd29ad3149a71387677a56199a946f2cb25075bac0459c32ed7ba5356e45a8f4",
+     GM_LIKELIHOOD_BERNOULLI},
+    {"logistic", "conv 5 k4 s2 p1; silu", "dense 60; softplus", "elbo", "adam lr=0.001", 4, 3,
+     "65a9f983b7d029c3124fe67fb9339562da74a82fe9c77a6fb91a028a29677d67", GM_LIKELIHOOD_LOGISTIC},
+    {"columns", "dense 50; relu", "dense 50; relu", "iwae 3", "adam lr=0.001", 3, 3, "1b8fcdb0e45c9f0fdcd1ed96813d1d2378330f970466d6fb291c547ccfb80495",
+     GM_LIKELIHOOD_COLUMNS},
 };
 
 /* Digest of the model file's data and of samples, draws of p(x|z). */
 static void digest(gm_context *c, const net *k, char hex[65])
 {
-    static uint8_t out[33][1][14][14];
+    static union {
+        uint8_t pixels[33][1][14][14];
+        float table[33][K];
+    } out;
+    const int mixed = k->likelihood == GM_LIKELIHOOD_COLUMNS;
     gm_spec spec;
     gm_vae_options o;
     gm_sample_options so;
@@ -38,15 +51,17 @@ static void digest(gm_context *c, const net *k, char hex[65])
     size_t n;
     uint64_t header = 0;
     int i;
-    gm_tensor *x = vae_wrap(c, GM_U8, pixels, 4, N, 1, 14, 14), *y = vae_wrap(c, GM_U8, out, 4, 33, 1, 14, 14);
+    gm_tensor *x = mixed ? vae_rows(c, table, N, K) : vae_wrap(c, GM_U8, pixels, 4, N, 1, 14, 14);
+    gm_tensor *y = mixed ? vae_rows(c, out.table, 33, K) : vae_wrap(c, GM_U8, out.pixels, 4, 33, 1, 14, 14);
     vae_spec(&spec, GM_U8, GM_SCALE_AUTO, 3, 1, 14, 14);
+    if (mixed) vae_spec(&spec, GM_F32, GM_SCALE_AUTO, 1, K, 0, 0), spec.columns = COLUMNS;
     gm_vae_options_init(&o, sizeof o);
     o.encoder = k->encoder;
     o.decoder = k->decoder;
     o.objective = k->objective;
     o.optimizer = k->optimizer;
     o.latent_dim = k->z;
-    o.likelihood = GM_LIKELIHOOD_BERNOULLI;
+    o.likelihood = k->likelihood;
     o.seed = 12345;
     gm_sample_options_init(&so, sizeof so);
     so.draw = GM_DRAW_SAMPLE;
@@ -59,7 +74,7 @@ static void digest(gm_context *c, const net *k, char hex[65])
     for (i = 7; i >= 0 && n; i--) header = header << 8 | (uint8_t)p[i];
     gmi_sha256_init(&s);
     if (n) gmi_sha256_add(&s, p + 8 + header, n - 8 - (size_t)header);
-    gmi_sha256_add(&s, out, sizeof out);
+    gmi_sha256_add(&s, &out, mixed ? sizeof out.table : sizeof out.pixels);
     gmi_sha256_end(&s, d);
     gmi_sha256_hex(d, hex);
     free(p);
@@ -75,6 +90,15 @@ int main(void)
     gm_simd level;
     char hex[65];
     for (i = 0; i < sizeof pixels; i++) ((uint8_t *)pixels)[i] = (uint8_t)(vae_random(&seed) * vae_random(&seed) * 256);
+    for (i = 0; i < N; i++) {
+        double u = vae_random(&seed);
+        table[i][0] = (float)(3 * u - 1);
+        table[i][1] = u < 0.2 ? NAN : (float)floor(24 * vae_random(&seed)) - 4;
+        table[i][2] = (float)floor(3 * u);
+        table[i][3] = u > 0.7 ? NAN : (float)vae_random(&seed);
+        table[i][4] = u > 0.5 && u < 0.6 ? NAN : (float)(u > 0.4);
+        table[i][5] = (float)(vae_random(&seed) > u);
+    }
     for (k = 0; k < sizeof nets / sizeof nets[0]; k++)
         for (level = GM_SIMD_SCALAR; level <= GM_SIMD_NEON; level++) {
             int32_t threads;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_vae_io.c: model files and checkpoints: the same model after saving and loading, the same bytes, every damaged byte refused, other files refused with
  * words, own layer words, data in other units; and the messages of refused arguments. */
-#include "base/base.h"
-#include "vae_util.h"
+#include "model_util.h"
 #include <unistd.h>
 
 enum { N = 40, K = 5 };
@@ -214,38 +213,12 @@ static void own_words(gm_context *c)
 
 /* ---- a file that does not fit its options: one text in its header is changed to another of the same length, and the file signed anew ---- */
 
-static void sign(char *p, size_t n)
-{
-    static const char key[] = "\"genrep.sha256\":\"";
-    gmi_sha256 h;
-    uint8_t d[32];
-    char hex[65];
-    size_t i = 8;
-    while (i + sizeof key + 64 < n && memcmp(p + i, key, sizeof key - 1)) i++;
-    i += sizeof key - 1;
-    memset(p + i, '0', 64);
-    gmi_sha256_init(&h);
-    gmi_sha256_add(&h, p, n);
-    gmi_sha256_end(&h, d);
-    gmi_sha256_hex(d, hex);
-    memcpy(p + i, hex, 64);
-}
-
 static void forged(gm_context *c, const char *file, size_t n, const char *from, const char *to, gm_status want, const char *part)
 {
-    char *p = malloc(n);
-    size_t i = 8, m = strlen(from);
+    char *p = forge(file, n, from, to);
     gm_vae *u = NULL;
     gm_status s;
-    memcpy(p, file, n);
-    while (i + m < n && memcmp(p + i, from, m)) i++;
-    if (i + m >= n || strlen(to) != m) {
-        ok(0, "the test's text %s", from);
-        free(p);
-        return;
-    }
-    memcpy(p + i, to, m);
-    sign(p, n);
+    if (!ok(p != NULL, "the file has %s", from)) return;
     s = read_bytes(c, p, n, &u);
     ok(s == want && strstr(gm_context_error(c), part), "%s for %s: %s", from, to, gm_context_error(c));
     if (s != want) printf("# got %s\n", gm_status_name(s));
@@ -334,7 +307,9 @@ static void options(gm_context *c)
     o = base, o.condition = "add", option(c, &o, &x, GM_E_INVALID, "add");
     o = base, o.condition = "concat", option(c, &o, &x, GM_E_INVALID, "no labels");
     o = base, o.likelihood = 99, option(c, &o, &x, GM_E_INVALID, "99");
-    o = base, o.likelihood = GM_LIKELIHOOD_COLUMNS, option(c, &o, &x, GM_E_UNSUPPORTED, "columns");
+    o = base, o.likelihood = GM_LIKELIHOOD_COLUMNS, option(c, &o, &x, GM_E_INVALID, "gm_spec.columns is NULL");
+    o = base, o.likelihood = GM_LIKELIHOOD_LOGISTIC, option(c, &o, &x, GM_E_INVALID, "the first and the last value");
+    o = base, o.likelihood = GM_LIKELIHOOD_BETA_BINOMIAL, option(c, &o, &x, GM_E_UNSUPPORTED, "beta_binomial");
     o = base, o.likelihood = GM_LIKELIHOOD_CATEGORICAL, option(c, &o, &x, GM_E_INVALID, "gm_spec.lo");
     o = base, o.size = 3, option(c, &o, &x, GM_E_INVALID, "size");
     o = base, option(c, &o, NULL, GM_E_INVALID, "spec is NULL");

@@ -10,7 +10,15 @@
  *     if (!s) s = gm_dataset_split(all, 0.8, 1, &train, &test);
  *
  * A dataset belongs to the thread of its context. A NaN or an infinity in a row is GM_E_NONFINITE with the row's number (gm_error.where) as soon as the row is
- * used for training or evaluation; a label out of range is GM_E_RANGE with its row when the dataset is made. */
+ * used for training or evaluation; a label out of range is GM_E_RANGE with its row when the dataset is made.
+ *
+ * A mixed table says what its columns are in gm_spec.columns, "age real; kids integer 0 12; sex m|f; pay real missing": a name and a kind each, ";" between.
+ *     real             any number; standardised over the cells that are there
+ *     integer lo hi    whole numbers from lo to hi, 65536 values at most, within 2^24 of 0
+ *     a|b|c            a category of two or more words; cells hold the index of the word, 0, 1, ...
+ * The word missing behind a kind allows cells that are NaN. Names and words with blanks, ";" or "|" stand in quotes, ' or "; text is UTF-8. Samples are
+ * [columns]; scaling is AUTO, STANDARD (of real columns) or NONE; lo and hi stay 0. Model files keep the text. When a row is used, a NaN in a column without
+ * missing is GM_E_NONFINITE, and an integer or index out of range GM_E_RANGE, with the row and the column's name. */
 #ifndef GENREP_DATA_H
 #define GENREP_DATA_H
 #include "base.h"
@@ -42,7 +50,7 @@ typedef struct gm_spec {
     int32_t rank;        /* axes in dims, 1 to 6; 0 = those of the data */
     int64_t classes;     /* labels are 0 .. classes-1; 0 = no labels, or with labels the largest + 1 */
     int64_t cond_dim;    /* numbers of a real condition; 0 = none. Not together with classes */
-    const char *columns; /* kinds of the columns of a mixed table; NULL (anything else is GM_E_UNSUPPORTED in this version) */
+    const char *columns; /* kinds of the columns of a mixed table (above); NULL = all elements are alike */
 } gm_spec;
 
 /* A callback that gives samples: an own file format, a database, a generator.
@@ -93,10 +101,13 @@ GM_CALL gm_dataset_from_series(gm_tensor *x, int64_t window, int64_t hop, gm_dat
  *   labels=PATH    one label a row, from an IDX or npy file
  *   csv: label=last (first, none, a column's name, or its number when there are no names): that column is the label. Texts become classes 0, 1, ... in the order of
  *        their bytes. select=a,b,c takes these columns alone. header=1 or 0 and delimiter=, (tab, space) when they are not to be found out.
+ *        columns="age real; sex m|f missing" reads a mixed table: columns by name, or by place when the first row has none of the names. Texts of a category
+ *        become the index of their word, and an empty cell, NA, nan or ? is NaN where it may be missing, else GM_E_FORMAT. Of a npy table it says the kinds.
  *   wav: window=1024 hop=512 in times (hop: as window).
  * What comes out: an IDX file [n,h,w] gives samples [1,h,w]; npy and other IDX [n, sample...]; csv rows [columns] f32; pictures [c,h,w] with bounds 0 and the file's
  * largest value, in the order of their names' bytes, all of one size; WAV windows [c, window] in the file's own numbers.
- * Errors: GM_E_IO, GM_E_FORMAT (where = byte or line), GM_E_INVALID (an option, where = column), GM_E_UNKNOWN (a column), GM_E_LIMIT (gm_limits),
+ * Errors: GM_E_IO, GM_E_FORMAT (where = byte or line), GM_E_RANGE (a text that is no word of its category, an integer out of range; where = line), GM_E_INVALID
+ * (an option, where = column), GM_E_UNKNOWN (a column), GM_E_LIMIT (gm_limits),
  * GM_E_UNSUPPORTED (compressed files: unpack them first). */
 GM_CALL gm_dataset_open(gm_context *c, const char *path, GM_OPT const char *o, gm_dataset **out);
 /* Reads an IDX file, the format of MNIST and its family, and its labels when labels_path is not NULL. [n,h,w] gives samples [1,h,w]. */

@@ -25,7 +25,7 @@ extern "C" {
  * generator      ""; layers from z to a sample. A linear layer of the sample's size is added where they end with another size. "" = by the shape of the data:
  *                images whose sides divide by 4 get transposed convolutions from a fourth of their size, anything else layers of 256 units
  * discriminator  ""; layers from a sample to one score. A linear layer to one unit is added where they end with another size. "" = by the shape of the data,
- *                without any normalisation
+ *                without any normalisation. With condition projection it must end with several features, not with one number
  * loss           "relativistic r1=1 r2=1 every=4": one of
  *                  non_saturating   D: softplus(-D(x)) + softplus(D(G(z)))          G: softplus(-D(G(z)))           (Goodfellow et al. 2014, section 3)
  *                  saturating       D: the same                                     G: -softplus(D(G(z)))           (the minimax game, eq. 1)
@@ -61,7 +61,7 @@ typedef struct gm_gan_options {
 
 /* Writes the defaults above, never past size bytes. */
 GM_API void gm_gan_options_init(gm_gan_options *o, size_t size);
-/* Sets networks, loss, optimizers, latent_dim and ema_half_life of initialised options by name: "unattended" (the defaults); "mlp" (rows or small images: 256-512-1024
+/* Sets networks, loss, gamma, optimizers, latent_dim and ema_half_life of initialised options by name: "unattended" (the defaults); "mlp" (rows or small images: 256-512-1024
  * with batch norm against 512-256); "dcgan28", "dcgan32", "dcgan64" (Radford et al. 2016: images of that size, 1 channel for 28, 3 for the others; batch norm in both,
  * non-saturating, Adam 2e-4 with beta1 0.5, no average). GM_E_UNKNOWN for another name; the options are then unchanged. */
 GM_CALL gm_gan_options_preset(gm_gan_options *o, const char *name);

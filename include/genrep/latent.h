@@ -28,7 +28,8 @@ typedef struct gm_latent_options {
     double invert_rate;      /* learning rate, falling to 0 along a cosine. Default 0.1 */
     int32_t score_samples;   /* draws of z for ELBO and IWAE scores. Default 8 */
     uint64_t seed;           /* of scores and inversion. Default 0 */
-    gm_progress_fn progress; /* of encode by inversion, scores, balance: GM_RECORD_WORK records, once a mini-batch. Default NULL */
+    gm_progress_fn progress; /* of encode by inversion, scores, balance: GM_RECORD_WORK records, once a mini-batch; inversion: every 25 steps of one. The latent
+                                itself is GM_E_BUSY inside. GM_STOP is as GM_CANCEL: there is no half of a result. Default NULL */
     void *user;
 } gm_latent_options;
 /* Writes the defaults named above into *o, at most size bytes of it. NULL is fine. */
@@ -42,8 +43,8 @@ GM_API void gm_latent_destroy(GM_OPT gm_latent *l);
 GM_API const gm_model *gm_latent_model(const gm_latent *l);
 
 /* x to z. VAE: z the mean of q(z|x), logvar its log variance [n, latent_dim]; residual [n], when asked for, is the squared error of the reconstruction. GAN: z by
- * inversion (Creswell and Bharath 2018; starts from N(0, 1), Adam on |G(z) - x|^2), residual [n] its squared error (model's scaled units, mean over elements),
- * steps [n] (i32) those after which the best z was found; logvar must be NULL (GM_E_UNSUPPORTED). */
+ * inversion (Creswell and Bharath 2018; starts from N(0, 1), Adam on |G(z) - x|^2), residual [n] its squared error; both in the model's scaled units, mean over
+ * elements. steps [n] (i32) are those after which the best z was found, 0 of a VAE; logvar of a GAN must be NULL (GM_E_UNSUPPORTED). */
 GM_CALL gm_latent_encode(gm_latent *l, const gm_tensor *x, GM_OPT const gm_tensor *cond, gm_tensor *z, GM_OPT gm_tensor *logvar, GM_OPT gm_tensor *residual,
                          GM_OPT gm_tensor *steps);
 /* z to x; options: seed, first and draw, where p(x|z) is drawn from (VAE); truncation multiplies z. */
@@ -65,14 +66,15 @@ GM_CALL gm_latent_direction(gm_latent *l, const gm_tensor *z, const gm_tensor *l
 GM_CALL gm_latent_nearest(gm_latent *l, const gm_tensor *bank, const gm_tensor *z, gm_tensor *index, GM_OPT gm_tensor *distance);
 
 /* A score of each row, f32 [n]; is_anomaly u8 [n], when asked for: 1 where the score is above the model's calibrated threshold. GM_E_UNSUPPORTED: a score that the
- * family does not have, or is_anomaly on a model that is not calibrated for this score. */
+ * family does not have, or is_anomaly on a model that is not calibrated for this score, with as many score_samples, or inversion options other than the defaults. */
 GM_CALL gm_latent_score(gm_latent *l, gm_score s, const gm_tensor *x, GM_OPT const gm_tensor *cond, gm_tensor *score, GM_OPT gm_tensor *is_anomaly);
 
 /* Samples near x: decode(encode(x) + radius e), e ~ N(0, 1); a VAE adds its posterior's deviation: mean + radius exp(logvar/2) e. out has x's rows; options as for
- * decode (seed, first, draw). */
+ * decode (seed, first, draw; truncation is of no effect). */
 GM_CALL gm_latent_augment(gm_latent *l, const gm_tensor *x, GM_OPT const gm_tensor *cond, double radius, GM_OPT const gm_sample_options *o, gm_tensor *out);
 /* A new dataset in which each class has `per_class` rows: those it has, in order, at most per_class of them, then samples near them (as augment) until they are
- * enough. d has labels. The data is held in memory. GM_E_INVALID without labels, GM_E_RANGE for a class without rows. */
+ * enough, class after class, in the data's type and units. d has labels and the model's samples. The data is held in memory. GM_E_INVALID without labels,
+ * GM_E_RANGE for a class without rows. */
 GM_CALL gm_latent_balance(gm_latent *l, gm_dataset *d, int64_t per_class, double radius, uint64_t seed, gm_dataset **out);
 #ifdef __cplusplus
 }

@@ -42,10 +42,10 @@ typedef struct gm_info {
     size_t size;
     const char *family;     /* "vae", "gan" */
     const char *options;    /* its options as JSON */
-    const char *made_by;    /* "libgenrep 0.1.0" of the file, or of this library for a snapshot */
-    const char *sha256;     /* of the file, 64 hex digits; "" for a snapshot */
+    const char *made_by;    /* "libgenrep 0.1.0" of the file, or of this library for a snapshot; "" = the file does not say */
+    const char *sha256;     /* of the file, 64 hex digits; "" for a snapshot, and for a model that was calibrated since */
     int64_t latent_dim;
-    int64_t parameters;     /* numbers that training changed, of the whole model, loaded or not */
+    int64_t parameters;     /* numbers that training changed, of the whole model, loaded or not; -1 = a header alone whose layer words this context lacks */
     int64_t steps;          /* it was trained for; -1 = not known (a model file, not a checkpoint or snapshot) */
     const gm_spec *x;       /* what one sample is */
     int32_t format_version, numeric_profile;
@@ -57,7 +57,7 @@ typedef struct gm_info {
 } gm_info;
 
 /* Reads a model from a file (model or checkpoint); uses is a mask of GM_USE_ bits. Weights that the uses do not need are checked for their place but not kept.
- * Errors as gm_vae_load, and GM_E_RANGE for a bad mask. */
+ * With uses 0 no data is read, so that the digest is not compared, and unknown layer words do not matter. Errors as gm_vae_load, and GM_E_RANGE for a bad mask. */
 GM_CALL gm_model_load(gm_context *c, const char *path, int32_t uses, const gm_model **out);
 /* The same from memory or a callback. */
 GM_CALL gm_model_read(gm_context *c, const gm_reader *r, int32_t uses, const gm_model **out);

@@ -25,8 +25,13 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
-/* p(x|z). AUTO is Bernoulli for data scaled to 0..1 (u8, or bounds stated in the spec), else Gaussian. LOGISTIC, BETA_BINOMIAL and COLUMNS are
- * GM_E_UNSUPPORTED in this version. CATEGORICAL takes integers from gm_spec.lo to hi as classes. */
+/* p(x|z). AUTO is columns where gm_spec.columns is set, Bernoulli for data scaled to 0..1 (u8, or bounds stated in the spec), else Gaussian. BETA_BINOMIAL is
+ * GM_E_UNSUPPORTED in this version.
+ * CATEGORICAL takes integers from gm_spec.lo to hi as classes.
+ * LOGISTIC takes them as values: bins of a logistic variable (Salimans et al. 2017, PixelCNN++, eq. 2, one component) with open ends at lo and hi. Both want
+ * integers lo < hi, 65536 values at most; u8 without bounds has 0 and 255; gm_spec.scaling does not matter.
+ * COLUMNS is for mixed tables (gm_spec.columns): a Gaussian for a real column, a discretised logistic with a mean and a scale of the decoder's for an integer one,
+ * a softmax for a category. Cells that are missing enter neither log p nor the encoder; those that are decoded are always there. */
 typedef int32_t gm_likelihood;
 enum {
     GM_LIKELIHOOD_AUTO,
@@ -48,7 +53,8 @@ typedef gm_node (*gm_loss_fn)(void *user, gm_graph *g, gm_node x, gm_node z, gm_
  * likelihood         GM_LIKELIHOOD_AUTO
  * variance           of the Gaussian: "fixed 1" (a variance, in model units), "scalar" (one learned number; the default), "dimension" (one for each element
  *                    of x), "output" (of the decoder: means, then log variances, along the first dimension of a sample). Learned variances stay above
- *                    e^-12; "scalar" and "dimension" learn at ten times the optimizer's rate
+ *                    e^-12; "scalar" and "dimension" learn at ten times the optimizer's rate. Of the logistic it is the scale instead, with lo to hi as -1 to 1,
+ *                    and learned ones stay between e^-3 half bins and e^5. Of columns it is that of the real ones; "scalar" and "dimension" are both one for each
  * objective          "elbo", or "iwae 5" (importance-weighted, Burda et al. 2016)
  * beta               a schedule, "constant 1"; warm-up is "linear 0 1 steps=1000"
  * free_bits          0; nats a dimension that cost nothing (Kingma et al. 2016)
@@ -58,7 +64,8 @@ typedef gm_node (*gm_loss_fn)(void *user, gm_graph *g, gm_node x, gm_node z, gm_
  * bias_init          0; 1 = fit begins with p(x|z)'s mean at the data's
  * ema_half_life      0 = none; else inference uses an exponential moving average of the weights with this half-life in examples
  * seed               0; of initial weights and all training noise
- * extra_loss         NULL */
+ * extra_loss         NULL; with columns, its x and x_mean are [rows, features] in the order of the columns: a real or an integer (on [-1, 1]) is one number,
+ *                    a category one for each word (x: one-hot, x_mean: probabilities); behind them, in x, 1 or 0 for each column that may be missing */
 typedef struct gm_vae_options {
     size_t size;
     const char *encoder, *decoder, *optimizer, *beta, *prior, *objective;
@@ -103,7 +110,8 @@ GM_CALL gm_vae_fit(gm_vae *v, gm_dataset *d, GM_OPT const gm_fit_options *o);
 GM_CALL gm_vae_evaluate(gm_vae *v, gm_dataset *d, int32_t samples, gm_record *r);
 /* q(z|x): mean and log variance, f32 [n, latent_dim]; mean may be NULL when logvar is given. */
 GM_CALL gm_vae_encode(gm_vae *v, const gm_tensor *x, GM_OPT const gm_tensor *cond, GM_OPT gm_tensor *mean, GM_OPT gm_tensor *logvar);
-/* p(x|z) for z f32 [n, latent_dim] as x [n, dims...] in units of the data: its mean (categorical: the most probable class), or a draw that depends on seed. */
+/* p(x|z) for z f32 [n, latent_dim] as x [n, dims...] in units of the data: its mean (categories: the most probable; integers: the expected value, rounded), or
+ * a draw that depends on seed. */
 GM_CALL gm_vae_decode(gm_vae *v, const gm_tensor *z, GM_OPT const gm_tensor *cond, gm_draw d, uint64_t seed, gm_tensor *x);
 /* The mean of p(x|z) at the mean of q(z|x). */
 GM_CALL gm_vae_reconstruct(gm_vae *v, const gm_tensor *x, GM_OPT const gm_tensor *cond, gm_tensor *out);

@@ -147,6 +147,11 @@ void gmi_free(gm_context *c, void *p)
     give_back(c, whole);
 }
 
+uint64_t gmi_memory_now(const gm_context *c)
+{
+    return __atomic_load_n(&c->mem_now, __ATOMIC_RELAXED);
+}
+
 char *gmi_strdup(gm_context *c, const char *s)
 {
     size_t n = s ? strlen(s) : 0;

@@ -100,6 +100,7 @@ void *gmi_alloc_n(gm_context *c, int64_t n, uint64_t size);        /* n * size, 
 void *gmi_realloc(gm_context *c, void *p, uint64_t bytes);         /* grows or shrinks, new bytes zeroed; on failure p stays */
 void gmi_free(gm_context *c, void *p);                             /* NULL is fine */
 char *gmi_strdup(gm_context *c, const char *s);                    /* NULL gives "" */
+uint64_t gmi_memory_now(const gm_context *c);                      /* bytes in use; another thread may be giving a gm_model's back */
 int gmi_mul_u64(uint64_t a, uint64_t b, uint64_t *out);            /* 0, or -1 on overflow */
 int gmi_add_u64(uint64_t a, uint64_t b, uint64_t *out);
 int gmi_mul_i64(int64_t a, int64_t b, int64_t *out);               /* operands >= 0 */

@@ -45,9 +45,16 @@
 #define REAL "f32"
 #endif
 
+#define LIBRARY "libgenrep " TEXT(GM_VERSION_MAJOR) "." TEXT(GM_VERSION_MINOR) "." TEXT(GM_VERSION_PATCH)
+
+const char *gmi_library_name(void)
+{
+    return LIBRARY;
+}
+
 const char *gm_build_info(void)
 {
-    return "libgenrep " TEXT(GM_VERSION_MAJOR) "." TEXT(GM_VERSION_MINOR) "." TEXT(GM_VERSION_PATCH) "; abi=" TEXT(GMI_ABI) " file=" TEXT(
+    return LIBRARY "; abi=" TEXT(GMI_ABI) " file=" TEXT(
         GMI_FILE_FORMAT) " numeric=" TEXT(GMI_NUMERIC_PROFILE) " codec=" TEXT(GMI_CODEC_VERSION) "; real=" REAL " simd=scalar" HAS_SSE2 HAS_AVX2 HAS_AVX512
             HAS_NEON " gemm=" BLAS " threads=" THREADS;
 }

@@ -12,4 +12,5 @@
 #else
 #define GMI_NUMERIC_PROFILE 1
 #endif
+const char *gmi_library_name(void); /* "libgenrep 0.1.0": who made a file */
 #endif

@@ -29,9 +29,15 @@ struct gm_params {
     uint8_t *state_pending; /* per state: state_next holds an uncommitted value */
     uint64_t version;
     int32_t views; /* live writable views (train/params.c): while there are any, values may change without a new version */
+    gm_params *owner; /* retained: of a borrowed set, whose slots, names, value and state are the owner's; else NULL */
 };
 /* Arenas for every parameter and state of g, zero-filled: train/params.c initialises them. grads != 0 allocates grad and state_next. */
 gm_status gmi_params_layout(gm_context *c, const gm_graph *g, int grads, gm_params **out);
+/* A set of its own with of's slots and, copied, its values and states: no gradients. In of's context. */
+gm_status gmi_params_copy(const gm_params *of, gm_params **out);
+/* A set in context c over of's own memory, for inference alone: `of` is retained and must not change while it is borrowed. Any number of threads may borrow from
+ * one set at once, each into its own context. */
+gm_status gmi_params_borrow(gm_context *c, gm_params *of, gm_params **out);
 /* What gmi_params_layout would take, in bytes of arenas. */
 uint64_t gmi_params_bytes(const gm_graph *g, int grads);
 void gmi_params_retain(gm_params *w);

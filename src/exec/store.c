@@ -2,7 +2,10 @@
 /* store.c: flat arenas of parameters and states: one array each for values, gradients, statistics and their next values.
  *
  *   value  [ encoder.0.weight | pad | encoder.0.bias | pad | ... ]     every slot begins at a multiple of 16 elements, padding stays zero,
- *   grad   [ the same offsets                                     ]     so that an optimizer step, clipping or EMA is one pass. */
+ *   grad   [ the same offsets                                     ]     so that an optimizer step, clipping or EMA is one pass.
+ *
+ * A borrowed set has no arenas: it reads those of its owner, which never change, from another context and thread. Only reference counts are written to
+ * there. */
 #include "exec/exec.h"
 
 #define SLOT_ALIGN 16
@@ -57,11 +60,10 @@ static gm_status allocate(gm_params *w, int grads)
     return w->grad && w->state_next ? GM_OK : GM_E_NOMEM;
 }
 
-gm_status gmi_params_layout(gm_context *c, const gm_graph *g, int grads, gm_params **out)
+static gm_params *new_set(gm_context *c)
 {
-    *out = NULL;
     gm_params *w = gmi_alloc(c, sizeof *w);
-    if (!w) return GM_E_NOMEM;
+    if (!w) return NULL;
     w->ctx = c;
     w->refs = 1;
     w->version = 1;
@@ -69,12 +71,82 @@ gm_status gmi_params_layout(gm_context *c, const gm_graph *g, int grads, gm_para
     gmi_arena_init(&w->names, c);
     gmi_map_init(&w->param_map, c);
     gmi_map_init(&w->state_map, c);
+    return w;
+}
+
+gm_status gmi_params_layout(gm_context *c, const gm_graph *g, int grads, gm_params **out)
+{
+    *out = NULL;
+    gm_params *w = new_set(c);
+    if (!w) return GM_E_NOMEM;
     gm_status s = layout_leaves(w, &g->params, g, &w->params, &w->n_params, &w->param_map, &w->param_elems);
     if (!s) s = layout_leaves(w, &g->states, g, &w->states, &w->n_states, &w->state_map, &w->state_elems);
     if (!s) s = allocate(w, grads);
     if (s) {
         gmi_params_release(w);
         return s;
+    }
+    *out = w;
+    return GM_OK;
+}
+
+static gm_status copy_slots(gm_params *w, const gmi_slot *from, int32_t n, gmi_slot **slots, int32_t *n_slots, gmi_map *map)
+{
+    gmi_slot *to = *slots = gmi_alloc_n(w->ctx, (int64_t)n + 1, sizeof *to);
+    if (!to) return GM_E_NOMEM;
+    *n_slots = n;
+    for (int32_t i = 0; i < n; i++) {
+        to[i] = from[i];
+        to[i].name = gmi_arena_strdup(&w->names, from[i].name, strlen(from[i].name));
+        to[i].init = gmi_arena_strdup(&w->names, from[i].init, strlen(from[i].init));
+        if (!to[i].name || !to[i].init) return GM_E_NOMEM;
+        gm_status s = gmi_map_put(map, to[i].name, strlen(to[i].name), i);
+        if (s) return s;
+    }
+    return GM_OK;
+}
+
+gm_status gmi_params_copy(const gm_params *of, gm_params **out)
+{
+    *out = NULL;
+    gm_params *w = new_set(of->ctx);
+    if (!w) return GM_E_NOMEM;
+    gm_status s = copy_slots(w, of->params, of->n_params, &w->params, &w->n_params, &w->param_map);
+    if (!s) s = copy_slots(w, of->states, of->n_states, &w->states, &w->n_states, &w->state_map);
+    w->param_elems = of->param_elems;
+    w->state_elems = of->state_elems;
+    if (!s) s = allocate(w, 0);
+    if (s) {
+        gmi_params_release(w);
+        return s;
+    }
+    memcpy(w->value, of->value, (size_t)of->param_elems * sizeof(gmi_real));
+    memcpy(w->state, of->state, (size_t)of->state_elems * sizeof(gmi_real));
+    *out = w;
+    return GM_OK;
+}
+
+gm_status gmi_params_borrow(gm_context *c, gm_params *of, gm_params **out)
+{
+    *out = NULL;
+    gm_params *w = new_set(c);
+    if (!w) return GM_E_NOMEM;
+    gmi_params_retain(of);
+    w->owner = of;
+    w->n_params = of->n_params;
+    w->n_states = of->n_states;
+    w->params = of->params;
+    w->states = of->states;
+    w->param_map = of->param_map;
+    w->state_map = of->state_map;
+    w->param_elems = of->param_elems;
+    w->state_elems = of->state_elems;
+    w->value = of->value;
+    w->state = of->state;
+    w->state_pending = gmi_alloc_n(c, (int64_t)of->n_states + 1, 1);
+    if (!w->state_pending) {
+        gmi_params_release(w);
+        return GM_E_NOMEM;
     }
     *out = w;
     return GM_OK;
@@ -103,17 +175,21 @@ void gmi_params_release(gm_params *w)
 {
     if (!w || gmi_atomic_add(&w->refs, -1) > 0) return;
     gm_context *c = w->ctx;
-    gmi_free(c, w->value);
+    gm_params *owner = w->owner;
     gmi_free(c, w->grad);
-    gmi_free(c, w->state);
     gmi_free(c, w->state_next);
     gmi_free(c, w->state_pending);
-    gmi_free(c, w->params);
-    gmi_free(c, w->states);
-    gmi_map_free(&w->param_map);
-    gmi_map_free(&w->state_map);
+    if (!owner) {
+        gmi_free(c, w->value);
+        gmi_free(c, w->state);
+        gmi_free(c, w->params);
+        gmi_free(c, w->states);
+        gmi_map_free(&w->param_map);
+        gmi_map_free(&w->state_map);
+    }
     gmi_arena_free(&w->names);
     gmi_free(c, w);
+    gmi_params_release(owner);
     gmi_context_release(c);
 }
 

@@ -265,6 +265,12 @@ gm_status gmi_csv_open(gm_context *c, gmi_in *in, const gmi_csv_options *o, gmi_
     return s;
 }
 
+gm_status gmi_csv_take_header(gmi_csv *t)
+{
+    t->pending = 0;
+    return keep_names(t);
+}
+
 gm_status gmi_csv_next(gmi_csv *t, int *got)
 {
     gm_status s = GM_OK;

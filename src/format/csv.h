@@ -43,6 +43,7 @@ typedef struct gmi_csv {
 void gmi_csv_options_init(gmi_csv_options *o); /* 0, -1, 0, none */
 gm_status gmi_csv_open(gm_context *c, gmi_in *in, const gmi_csv_options *o, gmi_csv *t); /* reads the first row; an empty file is GM_E_FORMAT */
 gm_status gmi_csv_next(gmi_csv *t, int *got); /* *got 0 at the end */
+gm_status gmi_csv_take_header(gmi_csv *t);    /* opened with header 0 and not yet read from: the first row is the names after all */
 void gmi_csv_close(gmi_csv *t);               /* also after a failed open, and twice */
 int64_t gmi_csv_column(const gmi_csv *t, const char *name); /* index, or -1 */
 int gmi_csv_cell_number(const gmi_csv_cell *c, double *v);   /* 1 when it is a number, nan and inf included, with at most spaces around it */

@@ -14,6 +14,7 @@ gm_status gmi_core_init(gmi_core *m, gm_context *c, const char *family, const gm
     m->family = family;
     m->refs = 1;
     m->seed = seed;
+    m->most = GMI_INFER_ROWS;
     gmi_progs_init(&m->progs, c, build, self);
     gmi_fit_state_init(&m->fit);
     gm_status s = gmi_spec_copy(c, x, &m->spec);
@@ -46,8 +47,8 @@ void gmi_core_free(gmi_core *m)
 gm_status gmi_core_enter(gmi_core *m, int allowed_inside)
 {
     if (m->busy && !allowed_inside)
-        return gmi_fail(m->ctx, GM_E_BUSY, "the model is being trained by an outer call; inside a progress callback it can encode, decode, "
-                                           "reconstruct, sample, evaluate and be written");
+        return gmi_fail(m->ctx, GM_E_BUSY, "the model is being trained by an outer call; inside a progress callback it can be used (encode, decode, "
+                                           "generate, discriminate, sample, evaluate) and be written");
     return GM_OK;
 }
 
@@ -174,9 +175,9 @@ void gmi_core_load_cond(const gmi_core *m, const gm_tensor *cond, int64_t r0, in
 int64_t gmi_core_chunk(const gmi_core *m, int32_t kind, int32_t draws, int64_t left)
 {
     gmi_prog_key key = {0, 0, 0};
-    int64_t n = GMI_MIN(left, GMI_INFER_ROWS), size = 1;
+    int64_t n = GMI_MIN(left, m->most), size = 1;
     if (m->reserved) {
-        n = GMI_MIN(m->reserved, GMI_INFER_ROWS);
+        n = GMI_MIN(m->reserved, m->most);
         return left == 1 ? 1 : n;
     }
     key.kind = kind;

@@ -48,6 +48,7 @@ struct gmi_core {
     gm_params *(*bound)(const gmi_core *m, int32_t kind);
     int32_t (*kinds)(const gmi_core *m, int training, gmi_kind *to);
     int64_t reserved;     /* rows of gm_*_reserve, 0 = none */
+    int64_t most;         /* rows of an inference program: a power of 4, GMI_INFER_ROWS at most */
     gmi_fit_state fit;
 };
 
@@ -81,6 +82,11 @@ gm_status gmi_core_check_values(const gmi_core *m, const gmi_real *x, int64_t n,
  * rows do not see each other at inference, so results do not depend on the split. */
 int64_t gmi_core_chunk(const gmi_core *m, int32_t kind, int32_t draws, int64_t left);
 gm_params *gmi_core_shown(const gmi_core *m); /* what inference uses */
+/* Samples to be read by their numbers: rows of tensors, or of a dataset (d not NULL). */
+typedef struct gmi_core_rows {
+    const gm_tensor *x, *cond;
+    gm_dataset *d;
+} gmi_core_rows;
 
 /* The program of a kind with the weights that it uses. */
 gm_status gmi_core_prog(gmi_core *m, int32_t kind, int32_t draws, int64_t rows, gmi_prog **p);

@@ -71,7 +71,7 @@ static int64_t largest(gmi_core *m, int64_t batch, int inference)
         gmi_need n;
         gm_status s = need_of(m, mid, inference, &n);
         if (s) gmi_forget(c);
-        if (s || c->mem_now + n.most > c->mem_limit)
+        if (s || gmi_memory_now(c) + n.most > c->mem_limit)
             hi = mid;
         else
             lo = mid;
@@ -86,14 +86,14 @@ gm_status gmi_core_budget(gmi_core *m, int64_t batch, int inference)
     if (!c->mem_limit) return GM_OK;
     gm_status s = need_of(m, batch, inference, &n);
     if (s && s != GM_E_BUDGET) return s;
-    if (!s && c->mem_now + n.most <= c->mem_limit) return GM_OK;
+    if (!s && gmi_memory_now(c) + n.most <= c->mem_limit) return GM_OK;
     if (s) gmi_forget(c);
     int64_t fits = largest(m, batch, inference);
     if (s)
         return gmi_fail(c, GM_E_BUDGET, "a batch of %i does not fit into the limit of %u bytes; the largest batch that fits is %i",
                         batch, c->mem_limit, fits);
     return gmi_fail(c, GM_E_BUDGET, "a batch of %i needs %u bytes, the limit is %u; the largest batch that fits is %i",
-                    batch, (uint64_t)c->mem_now + n.most, c->mem_limit, fits);
+                    batch, gmi_memory_now(c) + n.most, c->mem_limit, fits);
 }
 
 gm_status gmi_core_reserve(gmi_core *m, int64_t batch)

@@ -12,6 +12,7 @@
 static gm_scaling resolve(const gm_spec *x)
 {
     if (x->scaling != GM_SCALE_AUTO) return x->scaling;
+    if (x->columns) return GM_SCALE_STANDARD; /* of its real columns */
     return x->dtype == GM_U8 || x->lo < x->hi ? GM_SCALE_UNIT : GM_SCALE_STANDARD;
 }
 
@@ -51,6 +52,18 @@ gm_status gmi_core_scaling(gmi_core *m)
 
 gm_status gmi_core_offset(gmi_core *m, double lo) { return set_affine(m, 1.0, 0.0 - lo); }
 
+/* Of the real columns of a mixed table. */
+static gm_status fit_columns(gmi_core *m, gm_dataset *d, int64_t rows, gmi_scaler *fresh)
+{
+    gmi_arena a;
+    gmi_columns k;
+    gmi_arena_init(&a, m->ctx);
+    gm_status s = gmi_columns_parse(&a, m->spec.columns, &k);
+    if (!s) s = gmi_scaler_fit_columns(m->ctx, d, &k, rows, fresh);
+    gmi_arena_free(&a);
+    return s;
+}
+
 gm_status gmi_core_fit_scaling(gmi_core *m, gm_dataset *d)
 {
     gmi_scaler fresh;
@@ -58,7 +71,8 @@ gm_status gmi_core_fit_scaling(gmi_core *m, gm_dataset *d)
     const int fixed = m->spec.scaling == GM_SCALE_NONE || (m->spec.scaling != GM_SCALE_STANDARD && m->spec.lo < m->spec.hi);
     if (fixed || m->scaler_fitted || m->fit.step > 0) return GM_OK;
     memset(&fresh, 0, sizeof fresh);
-    gm_status s = gmi_scaler_fit(m->ctx, d, NULL, rows < 0 ? 65536 : rows, m->spec.scaling, &fresh);
+    gm_status s = m->spec.columns ? fit_columns(m, d, rows < 0 ? 65536 : rows, &fresh)
+                                  : gmi_scaler_fit(m->ctx, d, NULL, rows < 0 ? 65536 : rows, m->spec.scaling, &fresh);
     if (s) {
         gmi_scaler_free(m->ctx, &fresh);
         return s;

@@ -163,3 +163,16 @@ gm_status gmi_fields_read(gm_context *c, const char *what, const char *json, gmi
     gmi_json_init(&j, json, strlen(json), 4);
     return read_fields(c, what, &j, texts, f, n);
 }
+
+int gmi_fields_int(const char *json, const char *name, int64_t *v)
+{
+    gmi_json j;
+    int32_t e;
+    gmi_json_init(&j, json, strlen(json), 8);
+    for (e = gmi_json_next(&j); e == GMI_JSON_OBJECT || e == GMI_JSON_KEY; e = gmi_json_next(&j)) {
+        if (e == GMI_JSON_OBJECT) continue;
+        if (gmi_json_equal(j.p, j.token, name)) return gmi_json_next(&j) == GMI_JSON_NUMBER ? parse_int(j.p, j.token, v) : -1;
+        if (gmi_json_skip(&j, e) == GMI_JSON_ERROR) return -1;
+    }
+    return -1;
+}

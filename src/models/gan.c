@@ -185,7 +185,7 @@ static gm_status choose_nets(gm_gan *a)
     if (a->o.generator[0] && a->o.discriminator[0]) return GM_OK;
     gmi_buf_init(&gen, a->m.ctx);
     gmi_buf_init(&dis, a->m.ctx);
-    gmi_gan_choose(&a->m.spec, a->m.spec.scaling == GM_SCALE_SIGNED, &gen, &dis);
+    gmi_gan_choose(&a->m.spec, a->m.spec.scaling == GM_SCALE_SIGNED, a->plan.cond == GMI_COND_PROJECTION, &gen, &dis);
     gm_status s = gen.failed || dis.failed ? gmi_nomem(a->m.ctx) : GM_OK;
     const char *chosen[2];
     chosen[0] = a->o.generator[0] ? a->o.generator : gmi_buf_cstr(&gen);
@@ -280,6 +280,7 @@ static gm_status scaled_spec(gm_context *c, const gm_spec *x, gm_spec *to)
     gm_spec_init(to, sizeof *to);
     if (gmi_options_merge(to, sizeof *to, x))
         return gmi_fail(c, GM_E_INVALID, "gm_spec.size is wrong, or a field beyond this version is set: call gm_spec_init");
+    if (to->columns) return gmi_fail(c, GM_E_UNSUPPORTED, "gm_spec.columns: a mixed table has a likelihood in a VAE alone; a GAN takes rows of numbers");
     if (to->scaling == GM_SCALE_AUTO) to->scaling = to->dtype == GM_U8 || to->lo < to->hi ? GM_SCALE_SIGNED : GM_SCALE_STANDARD;
     return GM_OK;
 }
@@ -390,6 +391,22 @@ gm_optimizer *gm_gan_d_optimizer(gm_gan *g) { return optimizer(g, "gan_d_optimiz
 
 /* ---- memory ---- */
 
+/* Of parameters: arenas, and what names and places of the leaves take beside them. */
+static uint64_t params_bytes(const gm_graph *g, int grads)
+{
+    const uint64_t leaves = (uint64_t)g->params.n + (uint64_t)g->states.n;
+    return gmi_params_bytes(g, grads) + leaves * (sizeof(gmi_slot) + 128) + sizeof(gm_params) + 2048;
+}
+
+/* Of the average: next states where it has a population. */
+static uint64_t average_bytes(const gm_gan *a, const gm_graph *g)
+{
+    uint64_t bytes = params_bytes(g, 0);
+    for (int32_t i = 0; a->plan.population && i < g->states.n; i++) /* one number a channel */
+        bytes += ((uint64_t)g->nodes[g->states.p[i].node - 1].dims[0] + 16) * sizeof(gmi_real);
+    return a->m.ema_half_life > 0 ? bytes : 0;
+}
+
 static gm_status memory(gm_context *c, const gm_spec *x, const gm_gan_options *o, int64_t batch, uint64_t *train, uint64_t *infer)
 {
     gm_gan *a = NULL;
@@ -400,7 +417,9 @@ static gm_status memory(gm_context *c, const gm_spec *x, const gm_gan_options *o
     memset(&run, 0, sizeof run);
     if (!x) return gmi_fail(c, GM_E_INVALID, "the spec is NULL: gm_dataset_spec gives one");
     if (batch < 1) return gmi_fail(c, GM_E_RANGE, "batch is %i; give at least 1", batch);
+    const uint64_t before = c->mem_now;
     gm_status s = gmi_gan_make(c, x, o, 0, &a);
+    const uint64_t object = c->mem_now - before;
     if (!s) s = gmi_gan_graph(a, 1, &both);
     if (!s) s = gmi_gan_graph(a, 0, &gen);
     const uint64_t weights = s ? 0 : gmi_params_bytes(both, 0), g_weights = s ? 0 : gmi_params_bytes(gen, 0);
@@ -409,8 +428,8 @@ static gm_status memory(gm_context *c, const gm_spec *x, const gm_gan_options *o
     if (!s) s = gmi_core_need(&a->m, batch, 1, &work);
     if (!s) s = gmi_core_need(&a->m, batch, 0, &run);
     if (!s) {
-        *train = gmi_params_bytes(both, 1) + (a->m.ema_half_life > 0 ? g_weights : 0) + g_moments + d_moments + work.keep;
-        *infer = weights + run.keep;
+        *train = object + params_bytes(both, 1) + average_bytes(a, gen) + g_moments + d_moments + work.keep;
+        *infer = object + params_bytes(both, 0) + run.keep;
     }
     gm_graph_destroy(both);
     gm_graph_destroy(gen);

@@ -62,8 +62,8 @@ typedef struct gmi_gan_given { /* the condition, as G and D take it */
     gm_node label;    /* i32 [n], id 0 without labels */
     gm_node features; /* [n, c]: one-hot or real */
 } gmi_gan_given;
-/* Texts of the networks for data of a shape; images and the rest. */
-void gmi_gan_choose(const gm_spec *x, int tanh_end, gmi_buf *generator, gmi_buf *discriminator);
+/* Texts of the networks for data of a shape; images and the rest. features: the discriminator ends with them, not with its score. */
+void gmi_gan_choose(const gm_spec *x, int tanh_end, int features, gmi_buf *generator, gmi_buf *discriminator);
 gmi_gan_given gmi_gan_input_cond(const gm_gan *a, gm_graph *g, int64_t n);
 gm_node gmi_gan_generator(const gm_gan *a, gm_graph *g, gm_node z, gmi_gan_given y);     /* [n, dims] */
 gm_node gmi_gan_discriminator(const gm_gan *a, gm_graph *g, gm_node x, gmi_gan_given y); /* [n] */

@@ -33,6 +33,13 @@ typedef struct figures {
     double d_loss, g_loss, real, fake;
 } figures;
 
+/* An input of the next run is memory of another program, where the program reads it at all. */
+static void borrow(gmi_prog *p, const char *name, const gmi_real *from)
+{
+    const int32_t at = gmi_prog_input(p, name);
+    if (at >= 0) p->in[at] = from;
+}
+
 /* Fakes of `rows` numbers from `first` on, in the memory of the generator's program. */
 static gm_status fakes(gm_gan *a, int32_t sample, int64_t first, int64_t rows, const void *cond, gmi_prog **out)
 {
@@ -45,9 +52,9 @@ static gm_status fakes(gm_gan *a, int32_t sample, int64_t first, int64_t rows, c
     if (!s) s = gmi_core_prog(&a->m, GMI_GAN_GENERATE, 0, rows, out);
     z->pinned--;
     if (s) return s;
-    (*out)->in[gmi_prog_input(*out, "z")] = z->out[0].p;
+    borrow(*out, "z", z->out[0].p);
     void *to = gmi_prog_in(*out, "cond");
-    if (to && cond) memcpy(to, cond, (size_t)(rows * gmi_core_cond_elems(&a->m)) * sizeof(int32_t));
+    if (to && cond) memcpy(to, cond, (size_t)(rows * gmi_core_cond_elems(&a->m)) * (a->m.spec.classes ? sizeof(int32_t) : sizeof(gmi_real)));
     return gmi_prog_run(*out, a->m.seed, 0, 0);
 }
 
@@ -60,15 +67,15 @@ static gm_status one_chunk(gm_gan *a, gm_dataset *d, int64_t r0, int64_t left, i
     gm_status s = gmi_core_prog(m, GMI_GAN_EVALUATE, 0, size, &p);
     if (s) return s;
     gmi_real *x = gmi_prog_in(p, "x"), *cond = gmi_prog_in(p, "cond");
-    memset(x, 0, (size_t)(size * m->elems) * sizeof *x);
+    if (x) memset(x, 0, (size_t)(size * m->elems) * sizeof *x);
     if (cond) memset(cond, 0, (size_t)(size * gmi_core_cond_elems(m)) * sizeof *cond);
     for (int64_t i = 0; i < n; i++) at[i] = r0 + i;
     p->pinned++;
-    s = gmi_dataset_fetch(d, n, at, &m->scaler, x, cond);
+    if (x || cond) s = gmi_dataset_fetch(d, n, at, &m->scaler, x, cond);
     if (!s) s = fakes(a, sample, r0, size, cond, &fake);
     p->pinned--;
     if (s) return s;
-    p->in[gmi_prog_input(p, "fake")] = fake->out[0].p;
+    borrow(p, "fake", fake->out[0].p);
     s = gmi_prog_run(p, m->seed, 0, 0);
     for (int64_t i = 0; !s && i < n; i++) {
         f->d_loss += (double)p->out[0].p[i];

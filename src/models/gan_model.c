@@ -30,3 +30,11 @@ static gm_status settle(gmi_core *m) { return gmi_gan_settle((gm_gan *)m); }
 static int64_t latent_dim(const gmi_core *m) { return ((const gm_gan *)m)->o.latent_dim; }
 
 const gmi_model_class gmi_gan_class = {"gan", make, release, leaves, options, settle, latent_dim};
+
+gm_status gm_gan_snapshot(gm_gan *g, const gm_model **out)
+{
+    if (out) *out = NULL;
+    if (!g || !out) return GM_E_INVALID;
+    gmi_enter(g->m.ctx, "gan_snapshot");
+    return gmi_leave(g->m.ctx, gmi_model_snapshot(&g->m, out));
+}

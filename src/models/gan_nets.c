@@ -3,7 +3,7 @@
  *
  *   z, cond -> generator -> dense "generator.output", unless it ends with the size of a sample -> [n, dims]
  *   x, cond -> discriminator -> dense "discriminator.score", unless it ends with one number -> [n]
- *   projection (Miyato and Koyama 2018, eq. 5): score + <h, embedding of the label>, h the discriminator's last features, [n, F]
+ *   projection (Miyato and Koyama 2018, eq. 5): score + <h, embedding of the label>, h the discriminator's last features, [n, F], F > 1
  *
  * Chosen networks, for images: halving resolutions down to an odd side or to 4, channels doubling from 64, one kind of layer, no normalisation in D or G (Huang et
  * al. 2024 do without); for anything else three layers of 256. Initial weights are He's normal, which keeps signals at their size without normalisation. */
@@ -32,11 +32,10 @@ static void choose_images(const gm_spec *x, int32_t n, gmi_buf *gen, gmi_buf *di
     gmi_buf_format(gen, "dense %i" HE LEAKY "; reshape %ix%ix%i", c * h * w, c, h, w);
     for (int32_t i = n - 2; i >= 0; i--) gmi_buf_format(gen, "; conv_transpose %i k4 s2 p1" HE LEAKY, channels(i));
     gmi_buf_format(gen, "; conv_transpose %i k4 s2 p1", x->dims[0]);
-    for (int32_t i = 0; i < n; i++) gmi_buf_format(dis, "conv %i k4 s2 p1" HE LEAKY "; ", channels(i));
-    gmi_buf_text(dis, "dense 1");
+    for (int32_t i = 0; i < n; i++) gmi_buf_format(dis, "%sconv %i k4 s2 p1" HE LEAKY, i ? "; " : "", channels(i));
 }
 
-void gmi_gan_choose(const gm_spec *x, int tanh_end, gmi_buf *gen, gmi_buf *dis)
+void gmi_gan_choose(const gm_spec *x, int tanh_end, int features, gmi_buf *gen, gmi_buf *dis)
 {
     const int32_t n = stages_of(x);
     int64_t elems = 1;
@@ -46,11 +45,11 @@ void gmi_gan_choose(const gm_spec *x, int tanh_end, gmi_buf *gen, gmi_buf *dis)
     } else {
         for (int32_t i = 0; i < 3; i++) {
             gmi_buf_text(gen, "dense 256" HE LEAKY "; ");
-            gmi_buf_text(dis, "dense 256" HE LEAKY "; ");
+            gmi_buf_format(dis, "%sdense 256" HE LEAKY, i ? "; " : "");
         }
         gmi_buf_format(gen, "dense %i", elems);
-        gmi_buf_text(dis, "dense 1");
     }
+    if (!features) gmi_buf_text(dis, "; dense 1");
     if (tanh_end) gmi_buf_text(gen, "; tanh");
 }
 
@@ -146,6 +145,8 @@ gm_node gmi_gan_discriminator(const gm_gan *a, gm_graph *g, gm_node x, gmi_gan_g
     gm_node h = a->plan.cond == GMI_COND_CONCAT ? gmi_nn_concat_cond(g, x, y.features) : x;
     h = gm_layer_build(a->discriminator, g, h, y.features);
     gm_node score = h;
+    if (h.id && project && row_elems(g, h) == 1)
+        h = score = gmi_graph_fail(g, GM_E_SHAPE, "condition projection: the discriminator ends with one number; leave its last linear layer out");
     if (h.id && (project || row_elems(g, h) != 1)) score = head(g, "score", h, 1);
     if (score.id) score = gm_op_reshape(g, score, 1, &n);
     if (score.id && project) score = gm_op_add(g, score, projection(a, g, h, y.label));

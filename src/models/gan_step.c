@@ -20,6 +20,7 @@ typedef struct half_step {
     double gamma;
     totals t;
     double g_norm, d_norm;
+    int32_t dropped; /* a half was not finite */
 } half_step;
 
 static gm_status set_schedules(gm_gan *a, double epoch, double *gamma)
@@ -83,9 +84,24 @@ static gm_status gradients(half_step *h, int32_t kind)
 static gm_status apply(half_step *h, int32_t which, double value, const char *name, double *norm)
 {
     gmi_core *m = &h->a->m;
-    if (gmi_f64_finite(value)) return gmi_optimizer_step(m->optimizer[which], norm);
-    gmi_params_discard(m->weights);
-    return gmi_fail(m->ctx, GM_E_NONFINITE, "step %i: %s is %g; this half of the step was dropped", m->fit.step, name, value);
+    gm_status s = GM_OK;
+    if (gmi_f64_finite(value)) {
+        s = gmi_optimizer_step(m->optimizer[which], norm);
+    } else {
+        gmi_params_discard(m->weights);
+        s = gmi_fail(m->ctx, GM_E_NONFINITE, "step %i: %s is %g; this half of the step was dropped", m->fit.step, name, value);
+    }
+    h->dropped = s == GM_E_NONFINITE;
+    return s;
+}
+
+/* The programs of one half. Both halves have theirs before D's changes anything: what fails for want of memory has done nothing and may be tried again. */
+static gm_status programs(half_step *h, int32_t kind)
+{
+    gmi_prog *p;
+    const int64_t rest = h->n % h->micro;
+    gm_status s = h->n >= h->micro ? gmi_core_prog(&h->a->m, kind, 0, h->micro, &p) : GM_OK;
+    return !s && rest ? gmi_core_prog(&h->a->m, kind, 0, rest, &p) : s;
 }
 
 static gm_status d_half(half_step *h, int penalised)
@@ -102,16 +118,18 @@ static gm_status g_half(half_step *h)
     return s;
 }
 
-/* Both halves; the step is counted unless something else than a number failed. */
+/* Both halves; the step is counted when it is whole, or a half was dropped: not when it could not be made at all (memory, a NaN in the data). */
 static gm_status both_halves(half_step *h, gm_record *r)
 {
     gm_gan *a = h->a;
     gmi_fit_state *f = &a->m.fit;
     const int penalised = a->plan.penalties && f->step % a->plan.every == 0, g_turn = (f->step + 1) % a->o.d_steps == 0;
-    gm_status s = d_half(h, penalised);
+    gm_status s = programs(h, penalised ? GMI_GAN_D_PENALTY : GMI_GAN_D);
+    if (!s && g_turn) s = programs(h, GMI_GAN_G);
+    if (!s) s = d_half(h, penalised);
     const int d_done = !s;
     if (!s && g_turn) s = g_half(h);
-    if (s && s != GM_E_NONFINITE) return s;
+    if (s && !h->dropped) return s;
     f->step++;
     if (!s) f->examples += h->n;
     r->kind = GM_RECORD_STEP;

@@ -35,12 +35,23 @@ typedef struct gmi_calibration {
     double *mean, *precision; /* [dim], inverse covariance [dim, dim]; the model's memory */
 } gmi_calibration;
 
+/* A tensor of the whole model, loaded or not. */
+enum { GMI_TENSOR_PARAM, GMI_TENSOR_STATE, GMI_TENSOR_UNKNOWN /* the header's layers are not known here */ };
+typedef struct gmi_model_tensor {
+    const char *name;
+    const int64_t *dims;
+    int64_t count;
+    int32_t rank, kind;
+} gmi_model_tensor;
+
 struct gm_model {
     int32_t refs;    /* atomic */
     gm_context *ctx; /* retained: memory comes from it, any thread may give it back */
     const gmi_model_class *kind;
     gmi_arena texts;
-    const char *options, *made_by; /* in the arena */
+    const char *options, *made_by; /* in the arena; made_by "": the file did not say */
+    gmi_model_tensor *tensors;     /* parameters, then states, in byte order of their names; in the arena */
+    int32_t n_tensors;
     char sha256[65];
     gm_spec x;
     gmi_scaler scaler;
@@ -51,10 +62,21 @@ struct gm_model {
     gmi_calibration calibration;
 };
 
-/* The family's object in context c over the model's weights: gmi_core_shown is a borrowed set of what was loaded. GM_E_UNSUPPORTED: header alone. */
+/* The family's object in context c over the model's weights: `weights` is a borrowed set of what was loaded, there is no average. For inference alone.
+ * GM_E_UNSUPPORTED: header alone. */
 gm_status gmi_model_instance(gm_context *c, const gm_model *m, gmi_core **out);
 /* What inference sees of a core, copied. */
 gm_status gmi_model_snapshot(gmi_core *m, const gm_model **out);
 /* The same model with another calibration (its arrays are taken over on success): weights shared. */
 gm_status gmi_model_with_calibration(gm_context *c, const gm_model *m, const gmi_calibration *k, const gm_model **out);
+
+/* ---- between model.c and model_file.c ---- */
+/* A model without weights; everything given is copied. */
+gm_status gmi_model_new(gm_context *c, const gmi_model_class *kind, const gm_spec *x, const char *options, const char *made_by, gm_model **out);
+/* Room for n tensors, of which the next is added; parameters are counted. */
+gm_status gmi_model_tensors_room(gm_model *m, int32_t n);
+gm_status gmi_model_add_tensor(gm_model *m, const char *name, int32_t rank, const int64_t *dims, int32_t kind);
+void gmi_model_release(gm_model *m);
+/* Every tensor of the model is there: it can be written. */
+int gmi_model_whole(const gm_model *m);
 #endif

@@ -51,6 +51,20 @@ static void train_fields(gmi_core *m, int64_t *n_kl, int64_t *shadow, gmi_field 
     memcpy(f, table, sizeof table);
 }
 
+#define CALIBRATION_FIELDS 7
+
+static void calibration_fields(gmi_calibration *k, gmi_field f[CALIBRATION_FIELDS])
+{
+    const gmi_field table[CALIBRATION_FIELDS] = {{"score", GMI_FIELD_NAME, &k->score, 0, NULL, gm_score_name},
+                                                 {"samples", GMI_FIELD_I32, &k->samples, 0, NULL, NULL},
+                                                 {"seed", GMI_FIELD_SEED, &k->seed, 0, NULL, NULL},
+                                                 {"alpha", GMI_FIELD_REAL, &k->alpha, 0, NULL, NULL},
+                                                 {"threshold", GMI_FIELD_REAL, &k->threshold, 0, NULL, NULL},
+                                                 {"rows", GMI_FIELD_INT, &k->rows, 0, NULL, NULL},
+                                                 {"dim", GMI_FIELD_INT, &k->dim, 0, NULL, NULL}};
+    memcpy(f, table, sizeof table);
+}
+
 /* ---- the tensors of a file ---- */
 
 /* A second copy of all of w's arrays, at base: values, then states. */
@@ -103,10 +117,12 @@ static gm_status collect(gmi_core *m, int checkpoint, gmi_named_set *s)
 
 /* ---- writing ---- */
 
+#define TEXTS 12
+
 typedef struct text_set { /* metadata with its own memory */
-    gmi_st_text t[8];
-    gmi_buf b[8];
-    char key[8][32];
+    gmi_st_text t[TEXTS];
+    gmi_buf b[TEXTS];
+    char key[TEXTS][32];
     int32_t n;
 } text_set;
 
@@ -118,30 +134,39 @@ static gmi_buf *add_text(text_set *s, gm_context *c, const char *key)
     return b;
 }
 
-static gm_status metadata(gmi_core *m, const char *options, int checkpoint, text_set *s)
+static gm_status training_metadata(gmi_core *m, text_set *s)
 {
-    gm_context *c = m->ctx;
-    gmi_field f[SPEC_FIELDS], g[TRAIN_FIELDS];
-    gm_spec x = m->spec;
-    int64_t rank = x.rank, shadow = m->shadow_is, n_kl = m->fit.n_kl;
-    double one = m->scaler.n == 1 ? m->scaler.scale[0] : 1, shift = m->scaler.n == 1 ? m->scaler.shift[0] : 0;
+    gmi_field g[TRAIN_FIELDS];
+    int64_t shadow = m->shadow_is, n_kl = m->fit.n_kl;
     char key[32];
     gm_status st = GM_OK;
+    train_fields(m, &n_kl, &shadow, g);
+    gmi_fields_write(add_text(s, m->ctx, "genrep.train"), g, TRAIN_FIELDS);
+    for (int32_t i = 0; !st && i < GMI_CORE_OPTIMIZERS; i++) {
+        gmi_format(key, sizeof key, "genrep.optimizer%d", i);
+        if (m->optimizer[i]) st = gmi_optimizer_state_text(m->optimizer[i], add_text(s, m->ctx, key));
+    }
+    return st;
+}
+
+static void metadata(gm_context *c, const gmi_model_head *h, text_set *s)
+{
+    gmi_field f[SPEC_FIELDS], k[CALIBRATION_FIELDS];
+    gm_spec x = *h->x;
+    int64_t rank = x.rank;
+    double one = h->scaler->n == 1 ? h->scaler->scale[0] : 1, shift = h->scaler->n == 1 ? h->scaler->shift[0] : 0;
     if (!x.columns) x.columns = "";
     spec_fields(&x, &rank, &one, &shift, f);
     gmi_buf_format(add_text(s, c, "genrep.format"), "%d", (int32_t)GMI_FILE_FORMAT);
-    gmi_buf_text(add_text(s, c, "genrep.family"), m->family);
+    gmi_buf_text(add_text(s, c, "genrep.family"), h->family);
     gmi_buf_format(add_text(s, c, "genrep.profile"), "%d", (int32_t)GMI_NUMERIC_PROFILE);
-    gmi_buf_text(add_text(s, c, "genrep.options"), options);
+    gmi_buf_text(add_text(s, c, "genrep.options"), h->options);
     gmi_fields_write(add_text(s, c, "genrep.spec"), f, SPEC_FIELDS);
-    if (!checkpoint) return GM_OK;
-    train_fields(m, &n_kl, &shadow, g);
-    gmi_fields_write(add_text(s, c, "genrep.train"), g, TRAIN_FIELDS);
-    for (int32_t i = 0; !st && i < GMI_CORE_OPTIMIZERS; i++) {
-        gmi_format(key, sizeof key, "genrep.optimizer%d", i);
-        if (m->optimizer[i]) st = gmi_optimizer_state_text(m->optimizer[i], add_text(s, c, key));
-    }
-    return st;
+    if (h->producer[0]) gmi_buf_text(add_text(s, c, "genrep.producer"), h->producer);
+    if (!h->calibration || !h->calibration->set) return;
+    gmi_calibration copy = *h->calibration;
+    calibration_fields(&copy, k);
+    gmi_fields_write(add_text(s, c, "genrep.calibration"), k, CALIBRATION_FIELDS);
 }
 
 static gmi_st_tensor tensor_of(const char *name, int32_t dtype, int32_t rank, const int64_t *dims, const void *data)
@@ -155,39 +180,68 @@ static gmi_st_tensor tensor_of(const char *name, int32_t dtype, int32_t rank, co
     return t;
 }
 
-static gm_status write_file(gmi_core *m, const gmi_named_set *s, text_set *meta, gm_writer *w)
+/* The arrays in double that stand beside the weights. */
+static int64_t add_doubles(const gmi_model_head *h, const int64_t square[2], gmi_st_tensor *t)
 {
-    gmi_st_tensor *t = gmi_alloc_n(m->ctx, (int64_t)s->n + 2, sizeof *t);
+    const gmi_scaler *s = h->scaler;
+    const gmi_calibration *k = h->calibration;
     int64_t n = 0;
+    if (s->n > 1) {
+        t[n++] = tensor_of("scaling.scale", GMI_ST_F64, 1, &s->n, s->scale);
+        t[n++] = tensor_of("scaling.shift", GMI_ST_F64, 1, &s->n, s->shift);
+    }
+    if (k && k->set && k->dim) {
+        t[n++] = tensor_of("calibration.mean", GMI_ST_F64, 1, square, k->mean);
+        t[n++] = tensor_of("calibration.precision", GMI_ST_F64, 2, square, k->precision);
+    }
+    return n;
+}
+
+static gm_status write_file(gm_context *c, const gmi_model_head *h, const gmi_named_set *s, text_set *meta, gm_writer *w)
+{
+    gmi_st_tensor *t = gmi_alloc_n(c, (int64_t)s->n + 4, sizeof *t);
+    int64_t n = 0, square[2];
     gmi_out o;
-    if (!t) return gmi_nomem(m->ctx);
+    if (!t) return gmi_nomem(c);
     for (; n < s->n; n++)
         t[n] = tensor_of(s->p[n].name, gmi_st_dtype_of(GMI_DTYPE_REAL), s->p[n].slot->rank, s->p[n].slot->dims, s->p[n].p);
-    if (m->scaler.n > 1) {
-        t[n++] = tensor_of("scaling.scale", GMI_ST_F64, 1, &m->scaler.n, m->scaler.scale);
-        t[n++] = tensor_of("scaling.shift", GMI_ST_F64, 1, &m->scaler.n, m->scaler.shift);
-    }
+    square[0] = square[1] = h->calibration ? h->calibration->dim : 0;
+    n += add_doubles(h, square, t + n);
     for (int32_t i = 0; i < meta->n; i++) {
         meta->t[i].key = meta->key[i];
         meta->t[i].value = gmi_buf_cstr(&meta->b[i]);
     }
-    gm_status st = gmi_out_open(m->ctx, w, &o);
-    if (!st) st = gmi_out_close(&o, gmi_safetensors_write(m->ctx, &o, n, t, meta->n, meta->t));
-    gmi_free(m->ctx, t);
+    gm_status st = gmi_out_open(c, w, &o);
+    if (!st) st = gmi_out_close(&o, gmi_safetensors_write(c, &o, n, t, meta->n, meta->t));
+    gmi_free(c, t);
+    return st;
+}
+
+gm_status gmi_model_write_parts(gm_context *c, const gmi_model_head *h, gmi_core *training, const gmi_named_set *s, gm_writer *w)
+{
+    text_set meta;
+    memset(&meta, 0, sizeof meta);
+    metadata(c, h, &meta);
+    gm_status st = training ? training_metadata(training, &meta) : GM_OK;
+    for (int32_t i = 0; i < meta.n; i++)
+        if (meta.b[i].failed) st = gmi_nomem(c);
+    if (!st) st = write_file(c, h, s, &meta, w);
+    for (int32_t i = 0; i < meta.n; i++) gmi_buf_free(&meta.b[i]);
     return st;
 }
 
 gm_status gmi_model_write(gmi_core *m, gm_writer *w, const char *options, int checkpoint)
 {
+    gmi_model_head h;
     gmi_named_set s;
-    text_set meta;
-    memset(&meta, 0, sizeof meta);
+    memset(&h, 0, sizeof h);
+    h.family = m->family;
+    h.options = options;
+    h.producer = gmi_library_name();
+    h.x = &m->spec;
+    h.scaler = &m->scaler;
     gm_status st = collect(m, checkpoint, &s);
-    if (!st) st = metadata(m, options, checkpoint, &meta);
-    for (int32_t i = 0; i < meta.n; i++)
-        if (meta.b[i].failed) st = gmi_nomem(m->ctx);
-    if (!st) st = write_file(m, &s, &meta, w);
-    for (int32_t i = 0; i < meta.n; i++) gmi_buf_free(&meta.b[i]);
+    if (!st) st = gmi_model_write_parts(m->ctx, &h, checkpoint ? m : NULL, &s, w);
     gmi_named_free(&s);
     return st;
 }
@@ -230,14 +284,50 @@ static gm_status read_spec(gmi_model_file *file)
     file->constants = e ? gmi_st_elements(e) : file->scale == 1 && file->shift == 0 ? 0 : 1;
     if (e && (file->constants != n || e->rank != 1))
         return gmi_fail(file->ctx, GM_E_MODEL, "the file's tensor scaling.scale is %v; a sample has %i elements", (int32_t)e->rank, e->dims, n);
+    if (!e != !gmi_safetensors_find(&file->f, "scaling.shift"))
+        return gmi_fail(file->ctx, GM_E_MODEL, "the file has no tensor %s", e ? "scaling.shift" : "scaling.scale");
     if (!gmi_f64_finite(file->scale) || !gmi_f64_finite(file->shift) || file->scale == 0)
         return gmi_fail(file->ctx, GM_E_MODEL, "genrep.spec in the file: scale %g, shift %g", file->scale, file->shift);
     return GM_OK;
 }
 
+static int score_fits(const char *family, gm_score s)
+{
+    if (!strcmp(family, "vae")) return s >= GM_SCORE_ELBO && s <= GM_SCORE_MAHALANOBIS;
+    return s == GM_SCORE_RECONSTRUCTION || s == GM_SCORE_MAHALANOBIS || s == GM_SCORE_RESIDUAL;
+}
+
+/* The file has a tensor of [d], or [d, d], doubles. */
+static gm_status want_doubles(const gmi_model_file *file, const char *name, int32_t rank, int64_t d)
+{
+    const gmi_st_entry *e = gmi_safetensors_find(&file->f, name);
+    if (!e) return gmi_fail(file->ctx, GM_E_MODEL, "the file has no tensor %S", name);
+    if (e->dtype != GMI_ST_F64 || e->rank != rank || e->dims[0] != d || e->dims[rank - 1] != d)
+        return gmi_fail(file->ctx, GM_E_MODEL, "tensor %S is %v %s in the file, its calibration wants F64 of %i dimensions, %i in each", name,
+                        (int32_t)e->rank, e->dims, gmi_st_dtype_name(e->dtype), (int64_t)rank, d);
+    return GM_OK;
+}
+
+static gm_status read_calibration(gmi_model_file *file)
+{
+    gmi_calibration *k = &file->calibration;
+    gmi_field f[CALIBRATION_FIELDS];
+    const char *text = gmi_safetensors_text(&file->f, "genrep.calibration", NULL);
+    if (!text) return GM_OK;
+    calibration_fields(k, f);
+    gm_status s = gmi_fields_read(file->ctx, "genrep.calibration", text, &file->texts, f, CALIBRATION_FIELDS);
+    if (s) return s;
+    if (!score_fits(file->family, k->score) || k->samples < 1 || !(k->alpha > 0 && k->alpha < 1) || !gmi_f64_finite(k->threshold) || k->rows < 1 || k->dim < 0)
+        return gmi_fail(file->ctx, GM_E_MODEL, "genrep.calibration in the file: score %s, samples %d, alpha %g, threshold %g, rows %i, dim %i do not make one",
+                        gm_score_name(k->score), k->samples, k->alpha, k->threshold, k->rows, k->dim);
+    k->set = 1;
+    if (k->dim) s = want_doubles(file, "calibration.mean", 1, k->dim);
+    if (!s && k->dim) s = want_doubles(file, "calibration.precision", 2, k->dim);
+    return s;
+}
+
 gm_status gmi_model_open(gm_context *c, const gm_reader *r, const char *family, gmi_model_file *file)
 {
-    const char *text = "";
     memset(file, 0, sizeof *file);
     file->ctx = c;
     gmi_arena_init(&file->texts, c);
@@ -248,11 +338,13 @@ gm_status gmi_model_open(gm_context *c, const gm_reader *r, const char *family, 
     }
     s = gmi_safetensors_open(c, &file->in, &file->f);
     if (!s) s = want_number(file, "genrep.format", GMI_FILE_FORMAT);
-    if (!s) s = want_text(file, "genrep.family", &text);
-    if (!s && strcmp(text, family)) s = gmi_fail(c, GM_E_MODEL, "the file holds a model of the family %S, not %S", text, family);
+    if (!s) s = want_text(file, "genrep.family", &file->family);
+    if (!s && family && strcmp(file->family, family)) s = gmi_fail(c, GM_E_MODEL, "the file holds a model of the family %S, not %S", file->family, family);
     if (!s) s = want_number(file, "genrep.profile", GMI_NUMERIC_PROFILE);
     if (!s) s = want_text(file, "genrep.options", &file->options);
     if (!s) s = read_spec(file);
+    if (!s) s = read_calibration(file);
+    if (!s) file->producer = gmi_safetensors_text(&file->f, "genrep.producer", NULL);
     file->checkpoint = !s && gmi_safetensors_text(&file->f, "genrep.train", NULL) != NULL;
     return s;
 }
@@ -296,7 +388,7 @@ typedef struct filling {
     gmi_model_file *file;
     gmi_core *m;
     const gmi_named_set *set;
-    int32_t *target; /* by entry: index in the set, -2 scale, -3 shift, -1 nowhere */
+    int32_t *target; /* by entry: index in the set, or GMI_PART_x */
 } filling;
 
 static gm_status destination(void *user, const gmi_st_entry *e, gmi_st_dest *d)
@@ -304,7 +396,22 @@ static gm_status destination(void *user, const gmi_st_entry *e, gmi_st_dest *d)
     const filling *f = user;
     int32_t t = f->target[e - f->file->f.entries];
     d->as = t >= 0 ? GMI_DTYPE_REAL : GM_F64;
-    d->data = t >= 0 ? (void *)f->set->p[t].p : t == -2 ? (void *)f->m->scaler.scale : t == -3 ? (void *)f->m->scaler.shift : NULL;
+    d->data = t >= 0 ? (void *)f->set->p[t].p : t == GMI_PART_SCALE ? (void *)f->m->scaler.scale : t == GMI_PART_SHIFT ? (void *)f->m->scaler.shift : NULL;
+    return GM_OK;
+}
+
+gm_status gmi_model_part(const gmi_model_file *file, const gmi_st_entry *e, int32_t *part)
+{
+    static const char *const names[] = {"scaling.scale", "scaling.shift", "calibration.mean", "calibration.precision"};
+    int32_t i = 0;
+    *part = GMI_PART_WEIGHT;
+    while (i < (int32_t)GMI_COUNT(names) && strcmp(e->name, names[i])) i++;
+    if (i == (int32_t)GMI_COUNT(names)) return GM_OK;
+    *part = GMI_PART_SCALE - i;
+    if (*part <= GMI_PART_MEAN) /* its shape was compared when the file was opened */
+        return file->calibration.dim ? GM_OK : gmi_fail(file->ctx, GM_E_MODEL, "the file's tensor %S has no place in the model", e->name);
+    if (e->dtype != GMI_ST_F64 || e->rank != 1 || e->dims[0] != file->constants || file->constants < 2)
+        return gmi_fail(file->ctx, GM_E_MODEL, "the file's tensor %S has the wrong shape or type", e->name);
     return GM_OK;
 }
 
@@ -313,8 +420,9 @@ static gm_status match(filling *f)
 {
     const gmi_safetensors *st = &f->file->f;
     gm_context *c = f->file->ctx;
-    for (int32_t i = 0; i < st->n; i++)
-        f->target[i] = !strcmp(st->entries[i].name, "scaling.scale") ? -2 : !strcmp(st->entries[i].name, "scaling.shift") ? -3 : -1;
+    gm_status status = GM_OK;
+    for (int32_t i = 0; !status && i < st->n; i++) status = gmi_model_part(f->file, &st->entries[i], &f->target[i]);
+    if (status) return status;
     for (int32_t i = 0; i < f->set->n; i++) {
         const gmi_slot *s = f->set->p[i].slot;
         const gmi_st_entry *e = gmi_safetensors_find(st, f->set->p[i].name);
@@ -323,28 +431,30 @@ static gm_status match(filling *f)
             return gmi_fail(c, GM_E_MODEL, "tensor %S is %v in the file, its options want %v", e->name, (int32_t)e->rank, e->dims, s->rank, s->dims);
         f->target[e - st->entries] = i;
     }
-    for (int32_t i = 0; i < st->n; i++) {
-        const gmi_st_entry *e = &st->entries[i];
-        if (f->target[i] == -1) return gmi_fail(c, GM_E_MODEL, "the file's tensor %S has no place in the model", e->name);
-        if (f->target[i] < -1 && (e->dtype != GMI_ST_F64 || e->rank != 1 || e->dims[0] != f->m->scaler.n || f->m->scaler.n < 2))
-            return gmi_fail(c, GM_E_MODEL, "the file's tensor %S has the wrong shape or type", e->name);
-    }
+    for (int32_t i = 0; i < st->n; i++)
+        if (f->target[i] == GMI_PART_WEIGHT) return gmi_fail(c, GM_E_MODEL, "the file's tensor %S has no place in the model", st->entries[i].name);
     return GM_OK;
 }
 
-static gm_status take_scaling(const gmi_model_file *file, gmi_core *m)
+gm_status gmi_model_take_scaling(const gmi_model_file *file, gm_context *c, gm_scaling kind, gmi_scaler *s)
 {
-    gmi_scaler *s = &m->scaler;
-    gm_scaling kind = m->spec.scaling;
-    gmi_scaler_free(m->ctx, s);
+    gmi_scaler_free(c, s);
     s->kind = kind;
     if (!file->constants) return GM_OK;
-    s->scale = gmi_alloc_n(m->ctx, file->constants, sizeof(double));
-    s->shift = gmi_alloc_n(m->ctx, file->constants, sizeof(double));
-    if (!s->scale || !s->shift) return gmi_nomem(m->ctx);
+    s->scale = gmi_alloc_n(c, file->constants, sizeof(double));
+    s->shift = gmi_alloc_n(c, file->constants, sizeof(double));
+    if (!s->scale || !s->shift) return gmi_nomem(c);
     s->n = file->constants;
     s->scale[0] = file->scale;
     s->shift[0] = file->shift;
+    return GM_OK;
+}
+
+gm_status gmi_model_check_scaling(gm_context *c, const gmi_scaler *s)
+{
+    for (int64_t i = 0; i < s->n; i++)
+        if (!gmi_f64_finite(s->scale[i]) || !gmi_f64_finite(s->shift[i]) || s->scale[i] == 0)
+            return gmi_fail(c, GM_E_MODEL, "the file's scaling of element %i is %g and %g", i, s->scale[i], s->shift[i]);
     return GM_OK;
 }
 
@@ -376,7 +486,7 @@ gm_status gmi_model_load(gmi_model_file *file, gmi_core *m)
 {
     filling f;
     gmi_named_set set;
-    gm_status s = take_scaling(file, m);
+    gm_status s = gmi_model_take_scaling(file, m->ctx, m->spec.scaling, &m->scaler);
     if (!s && file->checkpoint) s = take_training(file, m);
     if (s) return s;
     s = collect(m, file->checkpoint, &set);
@@ -389,9 +499,7 @@ gm_status gmi_model_load(gmi_model_file *file, gmi_core *m)
     if (!s) s = gmi_safetensors_read(&file->f, &file->in, destination, &f);
     gmi_free(m->ctx, f.target);
     gmi_named_free(&set);
-    for (int64_t i = 0; !s && i < m->scaler.n; i++)
-        if (!gmi_f64_finite(m->scaler.scale[i]) || !gmi_f64_finite(m->scaler.shift[i]) || m->scaler.scale[i] == 0)
-            s = gmi_fail(m->ctx, GM_E_MODEL, "the file's scaling of element %i is %g and %g", i, m->scaler.scale[i], m->scaler.shift[i]);
+    if (!s) s = gmi_model_check_scaling(m->ctx, &m->scaler);
     if (s) return s;
     for (int32_t i = 0; file->checkpoint && i < GMI_CORE_OPTIMIZERS; i++)
         if (m->optimizer[i]) gmi_optimizer_state_adopt(m->optimizer[i]);

@@ -271,6 +271,7 @@ static gm_status make_optimizer(gm_vae *v)
     gm_optimizer *p = NULL;
     gm_status s = gm_optimizer_create(v->m.weights, v->o.optimizer, &p);
     if (!s && gmi_params_find(v->m.weights, "output.logvar", NULL)) s = gmi_optimizer_tune(p, "output.logvar", 10, 0, 0);
+    if (!s && gmi_params_find(v->m.weights, "output.logscale", NULL)) s = gmi_optimizer_tune(p, "output.logscale", 10, 0, 0);
     if (s)
         gm_optimizer_destroy(p);
     else
@@ -341,17 +342,32 @@ gm_status gmi_vae_indices(gm_vae *v, gmi_prog *p, const gmi_real *x, int64_t n, 
     return s;
 }
 
+/* A density of integers says nothing about what lies between them. x: model values of rows from number `first` on. */
+gm_status gmi_vae_whole(const gm_vae *v, const gmi_real *x, int64_t n, int64_t first)
+{
+    const int64_t e = v->m.elems;
+    for (int64_t i = 0; i < n * e; i++)
+        if (x[i] != (gmi_real)(int32_t)x[i])
+            return gmi_fail_at(v->m.ctx, GM_E_RANGE, first + i / e, "x row %i, element %i is %g: the logistic likelihood takes integers", first + i / e, i % e,
+                               (double)x[i] + v->m.spec.lo);
+    return GM_OK;
+}
+
 gm_status gmi_vae_feed_x(gm_vae *v, gmi_prog *p, const gm_tensor *x, int64_t r0, int64_t n)
 {
-    const int64_t e = v->m.elems, rest = p->key.rows - n;
+    const int64_t e = v->plan.x_elems, rest = p->key.rows - n;
     const int classes = v->plan.likelihood == GM_LIKELIHOOD_CATEGORICAL, bounded = classes || p->key.kind != GMI_VAE_ENCODE;
+    const int whole = v->plan.levels && bounded && (x->dtype == GM_F32 || x->dtype == GM_F64);
     const double lo = bounded ? v->plan.lo : 1, hi = bounded ? v->plan.hi : 0;
-    if (!classes) return gmi_core_feed_x(&v->m, p, x, r0, n, lo, hi);
     gmi_real *to = gmi_prog_in(p, "x");
     if (!to) return GM_OK;
-    gm_status s = gmi_core_load_x(&v->m, x, r0, n, lo, hi, to);
-    if (!s) s = gmi_vae_indices(v, p, to, n, r0);
-    if (!s && rest > 0) memset((int32_t *)(void *)to + n * e, 0, (size_t)(rest * e) * sizeof(int32_t));
+    if (!classes && !v->columns) {
+        gm_status s = gmi_core_feed_x(&v->m, p, x, r0, n, lo, hi);
+        return !s && whole ? gmi_vae_whole(v, p->in[gmi_prog_input(p, "x")], n, r0) : s;
+    }
+    gm_status s = v->columns ? gmi_vae_columns_tensor(v, x, r0, n, to) : gmi_core_load_x(&v->m, x, r0, n, lo, hi, to);
+    if (!s && classes) s = gmi_vae_indices(v, p, to, n, r0);
+    if (rest > 0) memset((char *)to + (size_t)(n * e) * (classes ? sizeof(int32_t) : sizeof *to), 0, (size_t)(rest * e) * (classes ? sizeof(int32_t) : sizeof *to));
     return s;
 }
 

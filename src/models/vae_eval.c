@@ -33,25 +33,26 @@ static void add_rows(gm_vae *v, const gmi_prog *p, int64_t n, int first_sample, 
 }
 
 /* An IWAE bound decodes k rows an example: fewer examples at once. */
-static int64_t chunk_rows(const gm_vae *v, int64_t left)
+int64_t gmi_vae_evaluate_chunk(const gm_vae *v, int64_t left)
 {
+    const int64_t step = v->m.progs.ladder ? 4 : 2;
     int64_t size = 1;
     if (!v->plan.iwae) return gmi_core_chunk(&v->m, GMI_VAE_EVALUATE, 0, left);
-    while (size * 2 * v->plan.iwae <= GMI_INFER_ROWS && size * 2 <= left) size *= 2;
+    while (size * step * v->plan.iwae <= v->m.most && size * step <= left) size *= step;
     return size;
 }
 
 static gm_status one_chunk(gm_vae *v, gm_dataset *d, int64_t r0, int64_t left, int32_t sample, double beta, int64_t *rows, figures *f)
 {
     gmi_prog *p = NULL;
-    int64_t size = chunk_rows(v, left), n = GMI_MIN(size, left), at[GMI_INFER_ROWS];
+    int64_t size = gmi_vae_evaluate_chunk(v, left), n = GMI_MIN(size, left), at[GMI_INFER_ROWS];
     gm_status s = gmi_vae_prog(v, GMI_VAE_EVALUATE, 0, size, &p);
     if (s) return s;
     gmi_real *x = gmi_prog_in(p, "x"), *cond = gmi_prog_in(p, "cond");
-    memset(x, 0, (size_t)(size * v->m.elems) * sizeof *x);
+    memset(x, 0, (size_t)(size * v->plan.x_elems) * sizeof *x);
     if (cond) memset(cond, 0, (size_t)(size * gmi_core_cond_elems(&v->m)) * sizeof *cond);
     for (int64_t i = 0; i < n; i++) at[i] = r0 + i;
-    s = gmi_vae_feed_rows(v, p, d, at, n);
+    s = gmi_vae_feed_rows(v, p, d, at, n, r0);
     gmi_prog_set(p, "beta", beta);
     if (!s) s = gmi_prog_run(p, v->m.seed, sample, r0);
     if (!s) add_rows(v, p, n, sample == 0, f);
@@ -138,7 +139,7 @@ gm_status gm_vae_evaluate(gm_vae *v, gm_dataset *d, int32_t samples, gm_record *
 
 typedef struct weighing {
     gm_vae *v;
-    const gm_tensor *x, *cond;
+    const gmi_core_rows *from;
     uint64_t seed;
     int32_t k;
     gmi_real m[GMI_INFER_ROWS], s[GMI_INFER_ROWS], q[GMI_INFER_ROWS]; /* of the rows of a chunk */
@@ -150,9 +151,8 @@ static gm_status weigh_draws(weighing *w, const gmi_prog *e, int32_t done, int32
     gm_vae *v = w->v;
     gmi_prog *p = NULL;
     gm_status s = gmi_vae_prog(v, GMI_VAE_WEIGHTS, draws, size, &p);
-    if (!s) s = gmi_vae_feed_x(v, p, w->x, r0, n);
+    if (!s) s = gmi_vae_feed(v, p, w->from, r0, n);
     if (s) return s;
-    gmi_vae_feed_cond(v, p, w->cond, r0, n);
     p->in[gmi_prog_input(p, "mean")] = e->out[0].p;
     p->in[gmi_prog_input(p, "logvar")] = e->out[1].p;
     memcpy(gmi_prog_in(p, "max"), w->m, (size_t)size * sizeof *w->m);
@@ -172,9 +172,8 @@ static gm_status weigh(weighing *w, int64_t r0, int64_t size, int64_t n)
     gm_vae *v = w->v;
     gmi_prog *e = NULL;
     gm_status s = gmi_vae_prog(v, GMI_VAE_ENCODE, 0, size, &e);
-    if (!s) s = gmi_vae_feed_x(v, e, w->x, r0, n);
+    if (!s) s = gmi_vae_feed(v, e, w->from, r0, n);
     if (s) return s;
-    gmi_vae_feed_cond(v, e, w->cond, r0, n);
     s = gmi_prog_run(e, v->m.seed, 0, 0);
     for (int64_t i = 0; i < size; i++) {
         w->m[i] = (gmi_real)-1e30; /* exp(it - anything) is 0 */
@@ -189,54 +188,67 @@ static gm_status weigh(weighing *w, int64_t r0, int64_t size, int64_t n)
     return s;
 }
 
-static void store(const weighing *w, int64_t r0, int64_t n, gm_tensor *nats, gm_tensor *se)
+static void store(const weighing *w, int64_t n, double *nats, double *se)
 {
     const double k = w->k;
     for (int64_t i = 0; i < n; i++) {
         double s = (double)w->s[i], q = (double)w->q[i];
         double variance = k > 1 ? (q / k - s / k * (s / k)) * k / (k - 1) : 0;
-        gmi_real out[2];
-        out[0] = (gmi_real)((double)w->m[i] + gmi_num_log(s / k));
-        out[1] = (gmi_real)(variance > 0 ? gmi_num_sqrt(variance / k) / (s / k) : 0);
-        gmi_tensor_from_real(nats, r0 + i, r0 + i + 1, 1, 0, out);
-        if (se) gmi_tensor_from_real(se, r0 + i, r0 + i + 1, 1, 0, out + 1);
+        nats[i] = (double)w->m[i] + gmi_num_log(s / k);
+        if (se) se[i] = variance > 0 ? gmi_num_sqrt(variance / k) / (s / k) : 0;
     }
 }
 
-static gm_status log_likelihood(weighing *w, gm_tensor *nats, gm_tensor *se)
+gm_status gmi_vae_row_log(gm_vae *v, const gmi_core_rows *from, int64_t r0, int64_t n, int32_t k, uint64_t seed, double *nats, double *se)
 {
-    gm_vae *v = w->v;
+    weighing w;
+    gm_status s = GM_OK;
+    const int64_t most = GMI_MAX(v->m.most / GMI_MIN(k, DRAWS), 1), step = v->m.progs.ladder ? 4 : 2;
+    w.v = v;
+    w.from = from;
+    w.k = k;
+    w.seed = seed;
+    for (int64_t at = 0, rows = 0; !s && at < n; at += rows) {
+        int64_t size = 1;
+        while (size < n - at && size * step < 2 * most) size *= step;
+        rows = GMI_MIN(size, n - at);
+        s = weigh(&w, r0 + at, size, rows);
+        if (!s) store(&w, rows, nats + at, se ? se + at : NULL);
+    }
+    return s;
+}
+
+static gm_status log_likelihood(gm_vae *v, const gmi_core_rows *from, int32_t k, uint64_t seed, gm_tensor *nats, gm_tensor *se)
+{
     gmi_core *m = &v->m;
     int64_t n = 0;
-    gm_status s = gmi_core_check_x(m, w->x, "x", &n);
-    if (!s) s = gmi_vae_check_cond(v, w->cond, n);
+    double value[GMI_INFER_ROWS], error[GMI_INFER_ROWS];
+    gm_status s = gmi_core_check_x(m, from->x, "x", &n);
+    if (!s) s = gmi_vae_check_cond(v, from->cond, n);
     if (!s) s = gmi_core_check_rows(m, nats, "nats", n, 0, 1);
     if (!s && se) s = gmi_core_check_rows(m, se, "se", n, 0, 1);
-    if (!s && (w->k < 1 || w->k > 1000000)) s = gmi_fail(m->ctx, GM_E_RANGE, "k is %d; 1 to 1000000 samples", w->k);
-    if (s) return s;
-    const int64_t most = GMI_MAX(GMI_INFER_ROWS / GMI_MIN(w->k, DRAWS), 1);
+    if (!s && (k < 1 || k > 1000000)) s = gmi_fail(m->ctx, GM_E_RANGE, "k is %d; 1 to 1000000 samples", k);
     for (int64_t r0 = 0, rows = 0; !s && r0 < n; r0 += rows) {
-        int64_t size = 1;
-        while (size < GMI_MIN(most, n - r0)) size *= 2;
-        rows = GMI_MIN(size, n - r0);
-        s = weigh(w, r0, size, rows);
-        if (!s) store(w, r0, rows, nats, se);
+        rows = GMI_MIN(GMI_INFER_ROWS, n - r0);
+        s = gmi_vae_row_log(v, from, r0, rows, k, seed, value, error);
+        for (int64_t i = 0; !s && i < rows; i++) {
+            gmi_real a = (gmi_real)value[i], b = (gmi_real)error[i];
+            gmi_tensor_from_real(nats, r0 + i, r0 + i + 1, 1, 0, &a);
+            if (se) gmi_tensor_from_real(se, r0 + i, r0 + i + 1, 1, 0, &b);
+        }
     }
     return s;
 }
 
 gm_status gm_vae_log_likelihood(gm_vae *v, const gm_tensor *x, const gm_tensor *cond, int32_t k, uint64_t seed, gm_tensor *nats, gm_tensor *se)
 {
-    weighing w;
+    gmi_core_rows from;
     if (!v) return GM_E_INVALID;
     gmi_enter(v->m.ctx, "vae_log_likelihood");
-    memset(&w, 0, sizeof w);
-    w.v = v;
-    w.x = x;
-    w.cond = cond;
-    w.k = k;
-    w.seed = seed;
-    gm_status s = log_likelihood(&w, nats, se);
+    memset(&from, 0, sizeof from);
+    from.x = x;
+    from.cond = cond;
+    gm_status s = log_likelihood(v, &from, k, seed, nats, se);
     if (s == GM_E_CANCELLED && !v->m.busy) gmi_cancel_clear(v->m.ctx);
     return gmi_leave(v->m.ctx, s);
 }

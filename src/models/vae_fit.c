@@ -2,17 +2,23 @@
 /* vae_fit.c: what the shared training loop (train/fit.c) asks of a VAE: checking and feeding data, initial biases, the table of functions. */
 #include "models/vae.h"
 
-gm_status gmi_vae_fits(const gm_vae *v, gm_dataset *d) { return gmi_core_fits(&v->m, v->plan.conditional, d); }
-
-gm_status gmi_vae_feed_rows(gm_vae *v, gmi_prog *p, gm_dataset *d, const int64_t *index, int64_t n)
+gm_status gmi_vae_fits(const gm_vae *v, gm_dataset *d)
 {
-    const int bytes_in_range = v->m.spec.dtype == GM_U8 && v->m.spec.scaling == GM_SCALE_UNIT && v->m.spec.hi - v->m.spec.lo >= 255;
+    gm_status s = gmi_core_fits(&v->m, v->plan.conditional, d);
+    return !s && v->columns ? gmi_vae_columns_fit(v, gm_dataset_spec(d)) : s;
+}
+
+gm_status gmi_vae_feed_rows(gm_vae *v, gmi_prog *p, gm_dataset *d, const int64_t *index, int64_t n, int64_t first)
+{
+    const int bytes_in_range = v->m.spec.dtype == GM_U8 && (v->m.spec.scaling == GM_SCALE_UNIT || v->plan.levels) && v->m.spec.hi - v->m.spec.lo >= 255;
     gmi_real *x = gmi_prog_in(p, "x"), *cond = v->plan.conditional ? gmi_prog_in(p, "cond") : NULL;
+    if (v->columns) return gmi_vae_columns_rows(v, d, index, n, first, x, cond);
     gm_status s = gmi_dataset_fetch(d, n, index, &v->m.scaler, x, cond);
     if (s) return s;
-    if (v->plan.likelihood == GM_LIKELIHOOD_CATEGORICAL) return gmi_vae_indices(v, p, x, n, 0);
+    if (v->plan.likelihood == GM_LIKELIHOOD_CATEGORICAL) return gmi_vae_indices(v, p, x, n, first);
     if (v->plan.lo > v->plan.hi || bytes_in_range) return GM_OK;
-    return gmi_core_check_values(&v->m, x, n, 0, v->plan.lo, v->plan.hi);
+    s = gmi_core_check_values(&v->m, x, n, first, v->plan.lo, v->plan.hi);
+    return !s && v->plan.levels && (v->m.spec.dtype == GM_F32 || v->m.spec.dtype == GM_F64) ? gmi_vae_whole(v, x, n, first) : s;
 }
 
 /* ---- output bias ---- */
@@ -62,7 +68,7 @@ static double natural(const gm_vae *v, double sum, double rows)
     double mean = sum / rows, p = mean < 0.001 ? 0.001 : mean > 0.999 ? 0.999 : mean;
     if (v->plan.likelihood == GM_LIKELIHOOD_BERNOULLI) return gmi_num_log(p / (1 - p));
     if (v->plan.likelihood == GM_LIKELIHOOD_CATEGORICAL) return gmi_num_log((sum + 0.5) / (rows + 0.5 * (double)v->plan.categories));
-    return mean;
+    return v->plan.levels ? 2 * mean / (double)(v->plan.levels - 1) - 1 : mean;
 }
 
 /* sum[e * K + c] by element and class is laid out as the output is: the class beside the first dimension. A convolution's bias is one for a channel: its mean. */
@@ -86,7 +92,13 @@ gm_status gmi_vae_bias_init(gm_vae *v, gm_dataset *d)
 {
     const gmi_slot *b = output_bias(v);
     const int64_t k = v->plan.categories ? v->plan.categories : 1, count = gmi_dataset_count(d), rows = count < 0 ? 4096 : count;
-    if (!b || (b->count != v->m.elems * v->plan.per_element && b->count != v->m.spec.dims[0] * v->plan.per_element)) return GM_OK;
+    if (v->columns && b && b->count == v->plan.outputs) {
+        gm_status done = gmi_vae_columns_bias(v, d, rows, v->m.weights->value + b->offset);
+        if (!done) gmi_params_changed(v->m.weights);
+        if (!done) gmi_core_average_reset(&v->m);
+        return done;
+    }
+    if (!b || v->columns || (b->count != v->m.elems * v->plan.per_element && b->count != v->m.spec.dims[0] * v->plan.per_element)) return GM_OK;
     double *sum = gmi_alloc_n(v->m.ctx, v->m.elems * k, sizeof *sum);
     gm_status s = sum ? data_means(v, d, sum, rows) : gmi_nomem(v->m.ctx);
     if (!s) spread(v, b, sum, (double)rows);

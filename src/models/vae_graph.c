@@ -55,10 +55,14 @@ static gm_node class_features(const gm_vae *v, gm_graph *g, gm_node x)
 static void input_x(const gm_vae *v, gm_graph *g, int64_t n, net *e)
 {
     int64_t dims[GMI_MAX_RANK];
-    int32_t rank = sample_dims(v, n, dims);
+    int32_t rank = v->columns ? 1 : sample_dims(v, n, dims);
     int classes = v->plan.likelihood == GM_LIKELIHOOD_CATEGORICAL;
+    if (v->columns) {
+        dims[0] = n;
+        dims[rank++] = v->plan.x_elems;
+    }
     e->x = gm_graph_input(g, "x", classes ? GM_I32 : GM_F32, rank, dims);
-    e->features = classes ? class_features(v, g, e->x) : e->x;
+    e->features = classes ? class_features(v, g, e->x) : v->plan.levels ? gmi_vae_to_bins(v, g, e->x) : e->x;
 }
 
 static gm_node head(gm_graph *g, const char *name, gm_node h, int64_t units)
@@ -88,7 +92,7 @@ static int64_t row_elems(const gm_graph *g, gm_node a)
 
 static gmi_px decode(const gm_vae *v, gm_graph *g, gm_node z, gm_node cond, int64_t rows)
 {
-    const int64_t need = v->m.elems * v->plan.per_element;
+    const int64_t need = v->plan.outputs;
     gm_node h = v->plan.conditional ? gmi_nn_concat_cond(g, z, cond) : z;
     size_t old = gmi_graph_scope(g, "decoder");
     h = gm_layer_build(v->decoder, g, h, cond);
@@ -150,8 +154,14 @@ static gm_node prior_ratio(gm_graph *g, gm_node z, gm_node e, gm_node logvar, in
 /* A host's own loss term: a node [] or [rows], in nats, added to the objective. */
 static gm_node extra_loss(const gm_vae *v, gm_graph *g, gm_node objective, gm_node x, gm_node z, gmi_px p)
 {
+    gm_node mean = gmi_vae_px_mean(v, g, p);
+    x = gm_op_to_real(g, x);
+    if (v->columns) {
+        x = gmi_vae_columns_in_order(v, g, x);
+        mean = gmi_vae_columns_in_order(v, g, mean);
+    }
     gmi_callback_state st = gmi_callback_begin(v->m.ctx);
-    gm_node e = v->o.extra_loss(v->o.extra_user, g, gm_op_to_real(g, x), z, gmi_vae_px_mean(v, g, p));
+    gm_node e = v->o.extra_loss(v->o.extra_user, g, x, z, mean);
     gmi_callback_end(v->m.ctx, st);
     if (!e.id && !g->failed) return gmi_graph_fail(g, GM_E_CALLBACK, "extra_loss returned no node");
     if (gm_graph_rank(g, e) == 1) e = gm_op_mean(g, e, 1, 0);
@@ -264,7 +274,7 @@ static void build_decode(const gm_vae *v, gm_graph *g, int64_t n, int draw, gm_n
     dims[1] = v->o.latent_dim;
     gm_node z = gm_graph_input(g, "z", GM_F32, 2, dims);
     gmi_px p = decode(v, g, z, input_cond(v, g, n), n);
-    out[0] = draw ? gmi_vae_px_draw(v, g, p, "draw.x") : gmi_vae_px_mean(v, g, p);
+    out[0] = draw ? gmi_vae_px_draw(v, g, p, "draw.x") : gmi_vae_px_shown(v, g, gmi_vae_px_mean(v, g, p));
 }
 
 static void build_encode(const gm_vae *v, gm_graph *g, int64_t n, int reconstruct, gm_node *out)
@@ -276,7 +286,7 @@ static void build_encode(const gm_vae *v, gm_graph *g, int64_t n, int reconstruc
     encode(v, g, &e);
     out[0] = e.mean;
     out[1] = e.logvar;
-    if (reconstruct) out[0] = gmi_vae_px_mean(v, g, decode(v, g, e.mean, e.cond, n));
+    if (reconstruct) out[0] = gmi_vae_px_shown(v, g, gmi_vae_px_mean(v, g, decode(v, g, e.mean, e.cond, n)));
 }
 
 static void build_prior(const gm_vae *v, gm_graph *g, int64_t n, gm_node *out)

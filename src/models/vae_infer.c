@@ -53,10 +53,14 @@ static gm_status run_decode(infer *f, const gmi_real *z, int64_t r0, int64_t row
         memset(to + n * d, 0, (size_t)((rows - n) * d) * sizeof *to);
     }
     gmi_vae_feed_cond(v, p, f->cond, r0, n);
-    gmi_real *out = v->m.scaler.n == 0 ? gmi_core_direct(f->out, r0, rows, v->m.elems, n) : NULL;
+    gmi_real *out = v->m.scaler.n == 0 && !v->columns ? gmi_core_direct(f->out, r0, rows, v->m.elems, n) : NULL;
     if (out) p->out_now[0] = out;
     s = gmi_prog_run(p, f->seed, 0, f->first + r0);
     if (s || out) return s;
+    if (v->columns) {
+        gmi_vae_columns_store(v, p->out[0].p, f->out, r0, r0 + n);
+        return GM_OK;
+    }
     return gmi_scaler_undo(&v->m.scaler, &v->m.spec, p->out[0].p, f->out, r0, r0 + n);
 }
 
@@ -66,6 +70,26 @@ static gm_status run_prior(infer *f, int64_t r0, int64_t rows, gmi_prog **out)
     if (s) return s;
     gmi_prog_set(*out, "truncation", f->truncation);
     return gmi_prog_run(*out, f->seed, 0, f->first + r0);
+}
+
+gm_status gmi_vae_prior(gm_vae *v, uint64_t seed, int64_t first, double truncation, gm_tensor *z)
+{
+    infer f;
+    gmi_prog *p;
+    gm_status s = GM_OK;
+    const int64_t count = z->dims[0];
+    memset(&f, 0, sizeof f);
+    f.v = v;
+    f.seed = seed;
+    f.first = first;
+    f.truncation = truncation;
+    for (int64_t r0 = 0, n = 0; !s && r0 < count; r0 += n) {
+        int64_t size = gmi_core_chunk(&v->m, GMI_VAE_PRIOR, 0, count - r0);
+        n = GMI_MIN(size, count - r0);
+        s = run_prior(&f, r0, size, &p);
+        if (!s) gmi_tensor_from_real(z, r0, r0 + n, 1, 0, p->out[0].p);
+    }
+    return s;
 }
 
 typedef gm_status (*chunk_fn)(infer *f, int64_t r0, int64_t rows, int64_t n);
@@ -154,18 +178,24 @@ static gm_status decode(infer *f, gm_draw d)
     return s ? s : in_chunks(f, n, f->kind, chunk_decode);
 }
 
-gm_status gm_vae_decode(gm_vae *v, const gm_tensor *z, const gm_tensor *cond, gm_draw d, uint64_t seed, gm_tensor *x)
+gm_status gmi_vae_decode(gm_vae *v, const gm_tensor *z, const gm_tensor *cond, gm_draw d, uint64_t seed, int64_t first, gm_tensor *x)
 {
     infer f;
-    if (!v) return GM_E_INVALID;
-    gmi_enter(v->m.ctx, "vae_decode");
     memset(&f, 0, sizeof f);
     f.v = v;
     f.z = z;
     f.cond = cond;
     f.out = x;
     f.seed = seed;
-    return gmi_leave(v->m.ctx, decode(&f, d));
+    f.first = first;
+    return decode(&f, d);
+}
+
+gm_status gm_vae_decode(gm_vae *v, const gm_tensor *z, const gm_tensor *cond, gm_draw d, uint64_t seed, gm_tensor *x)
+{
+    if (!v) return GM_E_INVALID;
+    gmi_enter(v->m.ctx, "vae_decode");
+    return gmi_leave(v->m.ctx, gmi_vae_decode(v, z, cond, d, seed, 0, x));
 }
 
 static gm_status reconstruct(infer *f)

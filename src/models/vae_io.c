@@ -26,19 +26,25 @@ static void option_fields(gm_vae_options *o, int32_t *extra, gmi_field f[OPTION_
     memcpy(f, table, sizeof table);
 }
 
-gm_status gmi_vae_write(gm_vae *v, gm_writer *w, int checkpoint)
+gm_status gmi_vae_options_write(const gm_vae *v, gmi_buf *json)
 {
-    gm_context *c = v->m.ctx;
     gm_vae_options o = v->o;
     int32_t extra = v->o.extra_loss != NULL || v->extra_missing;
     gmi_field f[OPTION_FIELDS];
+    o.likelihood = v->plan.likelihood; /* AUTO was resolved */
+    option_fields(&o, &extra, f);
+    gmi_fields_write(json, f, OPTION_FIELDS);
+    return json->failed ? gmi_nomem(v->m.ctx) : GM_OK;
+}
+
+gm_status gmi_vae_write(gm_vae *v, gm_writer *w, int checkpoint)
+{
+    gm_context *c = v->m.ctx;
     gmi_buf b;
     if (!w) return gmi_fail(c, GM_E_INVALID, "the writer is NULL");
-    o.likelihood = v->plan.likelihood; /* AUTO was resolved */
     gmi_buf_init(&b, c);
-    option_fields(&o, &extra, f);
-    gmi_fields_write(&b, f, OPTION_FIELDS);
-    gm_status s = b.failed ? gmi_nomem(c) : gmi_model_write(&v->m, w, gmi_buf_cstr(&b), checkpoint);
+    gm_status s = gmi_vae_options_write(v, &b);
+    if (!s) s = gmi_model_write(&v->m, w, gmi_buf_cstr(&b), checkpoint);
     gmi_buf_free(&b);
     return s;
 }
@@ -87,20 +93,27 @@ gm_status gm_vae_write_checkpoint(gm_vae *v, gm_writer *w)
 
 /* ---- reading ---- */
 
-static gm_status from_file(gmi_model_file *file, gm_vae **out)
+gm_status gmi_vae_options_read(gm_context *c, const gm_spec *x, const char *json, gmi_arena *texts, gm_vae **out)
 {
-    gm_context *c = file->ctx;
     gm_vae_options o;
     gmi_field f[OPTION_FIELDS];
     int32_t extra = 0;
-    gm_graph *g = NULL;
+    *out = NULL;
     gm_vae_options_init(&o, sizeof o);
     option_fields(&o, &extra, f);
-    gm_status s = gmi_fields_read(c, "genrep.options", file->options, &file->texts, f, OPTION_FIELDS);
-    if (!s) s = gmi_model_blame(c, gmi_vae_make(c, &file->x, &o, 1, out));
+    gm_status s = gmi_fields_read(c, "genrep.options", json, texts, f, OPTION_FIELDS);
+    if (!s) s = gmi_model_blame(c, gmi_vae_make(c, x, &o, 1, out));
+    if (!s) (*out)->extra_missing = extra != 0;
+    return s;
+}
+
+static gm_status from_file(gmi_model_file *file, gm_vae **out)
+{
+    gm_context *c = file->ctx;
+    gm_graph *g = NULL;
+    gm_status s = gmi_vae_options_read(c, &file->x, file->options, &file->texts, out);
     if (s) return s;
     gm_vae *v = *out;
-    v->extra_missing = extra != 0;
     s = gmi_model_blame(c, gmi_vae_training_graph(v, &g));
     if (!s) s = gmi_model_check(file, g);
     if (!s) s = gmi_vae_layout(v, g, file->checkpoint);

@@ -130,7 +130,7 @@ gm_status gmi_vae_fit_step(void *self, const gmi_fit_batch *b, gm_record *r)
         int64_t n = GMI_MIN(b->micro, b->n - i);
         double share = (double)n / (double)b->n;
         s = gmi_vae_prog(v, GMI_VAE_TRAIN, 0, n, &p);
-        if (!s) s = gmi_vae_feed_rows(v, p, b->data, b->index + i, n);
+        if (!s) s = gmi_vae_feed_rows(v, p, b->data, b->index + i, n, 0);
         if (!s) s = run_batch(v, p, beta, i, share, &t);
         if (!s && split) gmi_core_grad_add(&v->m, (gmi_real)share, i == 0);
     }

@@ -20,14 +20,16 @@ gm_node gmi_loss_bernoulli(gm_graph *g, gm_node logits, gm_node x)
 }
 
 /* -1/2 (log 2 pi + logvar + (x - mean)^2 exp(-logvar)) */
-gm_node gmi_loss_gaussian(gm_graph *g, gm_node mean, gm_node logvar, gm_node x)
+gm_node gmi_gaussian_log(gm_graph *g, gm_node mean, gm_node logvar, gm_node x)
 {
     gm_node squares = gm_op_square(g, gm_op_sub(g, x, mean));
     gm_node precision = gm_op_exp(g, gm_op_neg(g, logvar));
     gm_node a = gm_op_mul(g, squares, precision);
     a = gm_op_add(g, a, gm_op_shift(g, logvar, 1.8378770664093453)); /* log 2 pi */
-    return per_example(g, gm_op_scale(g, a, -0.5));
+    return gm_op_scale(g, a, -0.5);
 }
+
+gm_node gmi_loss_gaussian(gm_graph *g, gm_node mean, gm_node logvar, gm_node x) { return per_example(g, gmi_gaussian_log(g, mean, logvar, x)); }
 
 /* logits [n,d,k], index [n,d]: sum over d of logits[index] - logsumexp(logits) */
 gm_node gmi_loss_categorical(gm_graph *g, gm_node logits, gm_node index_i32)

@@ -15,6 +15,7 @@ double gmi_num_log(double x);
 double gmi_num_exp(double x);
 double gmi_num_floor(double x);
 double gmi_num_powi(double x, int64_t n);                      /* n >= 0 */
+double gmi_num_atan(double x);
 void gmi_num_turn(double u, double *sine, double *cosine);    /* sin and cos of 2 pi u */
 
 /* ---- init.c: fills out (dense row-major over dims) for "glorot_uniform", "he_normal", "normal 0.02", "orthogonal 1", "zeros", "ones", "constant 0.1",
@@ -87,4 +88,10 @@ gm_node gmi_loss_bernoulli(gm_graph *g, gm_node logits, gm_node x);             
 gm_node gmi_loss_gaussian(gm_graph *g, gm_node mean, gm_node logvar, gm_node x);             /* log N(x; mean, exp logvar), logvar broadcastable */
 gm_node gmi_loss_categorical(gm_graph *g, gm_node logits /* [n,d,k] */, gm_node index_i32 /* [n,d] */); /* log p */
 gm_node gmi_loss_kl_normal(gm_graph *g, gm_node mean, gm_node logvar);                       /* KL(N(mean, exp logvar) || N(0,1)) per dimension [n,d] */
+gm_node gmi_gaussian_log(gm_graph *g, gm_node mean, gm_node logvar, gm_node x);              /* log N by element, nothing summed */
+/* ---- logistic.c: the discretised logistic over `levels` bins whose centres x are evenly spaced from -1 to 1; all by element, broadcast ---- */
+gm_node gmi_logistic_log_scale(gm_graph *g, gm_node raw, int64_t levels);                        /* a network's output as a log scale within sensible bounds */
+gm_node gmi_logistic_log(gm_graph *g, gm_node mean, gm_node log_scale, gm_node x, int64_t levels); /* log p of bin x */
+gm_node gmi_logistic_mean(gm_graph *g, gm_node mean, gm_node log_scale);                         /* the expected value, in [-1, 1] */
+gm_node gmi_logistic_draw(gm_graph *g, gm_node mean, gm_node log_scale, gm_node uniform); /* before it is rounded to a bin; beyond [-1, 1]: an end bin */
 #endif

@@ -2,7 +2,7 @@
 /* num.c: a few elementary functions of double for host-side numbers: initial weights, schedules, bias corrections.
  *
  * Only + - * / on doubles and integer arithmetic, no contraction, no library: the bits are the same on every platform that has IEEE 754 doubles.
- * sqrt is correctly rounded (an integer remainder); log, exp, sine and cosine are within 2 ulp (series after an exact reduction). The vector
+ * sqrt is correctly rounded (an integer remainder); log, exp, sine and cosine are within 2 ulp (series after an exact reduction), the arc tangent within 4. The vector
  * kernels of float are elsewhere (kernels/math.h); nothing here is fast and nothing here runs per element of a step. */
 #include "nn/nn.h"
 
@@ -124,6 +124,21 @@ void gmi_num_turn(double u, double *sine, double *cosine)
     case 2: *sine = -s, *cosine = -c; break;
     default: *sine = -c, *cosine = s; break;
     }
+}
+
+/* atan x = pi/2 - atan(1/x) brings x to [0, 1], two halvings atan x = 2 atan(x / (1 + sqrt(1 + x^2))) to 0.199; there sum (-1)^i x^(2i+1) / (2i+1). */
+double gmi_num_atan(double x)
+{
+    double y = x < 0.0 ? -x : x, y2, sum = 0.0;
+    int32_t i, inverse = y > 1.0;
+    if (x != x) return x;
+    if (inverse) y = 1.0 / y;
+    for (i = 0; i < 2; i++) y = y / (1.0 + gmi_num_sqrt(1.0 + y * y));
+    y2 = y * y;
+    for (i = 10; i >= 0; i--) sum = (odd[i] - sum) * y2;
+    y = 4.0 * (y - y * sum);
+    if (inverse) y = (1.5707963267948966 - y) + 6.123233995736766e-17;
+    return x < 0.0 ? -y : y;
 }
 
 double gmi_num_floor(double x)

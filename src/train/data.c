@@ -3,7 +3,7 @@
  *
  * A row is named by its number. Nothing is shuffled in memory: shuffled order and the parts of a split are keyed permutations (base/rng.c), functions
  * from number to number, so that a position in the data is two integers. A wrapped tensor is read where it is; labels and conditions are small, and are
- * copied and checked once. Rows are fetched in data_rows.c. Not here: tables whose columns have kinds of their own (gm_spec.columns). */
+ * copied and checked once. Rows are fetched in data_rows.c; the kinds of a mixed table's columns are columns.c. */
 #include "train/dataset.h"
 #include "format/bytes.h"
 #include "tensor/convert.h"
@@ -58,10 +58,8 @@ gm_status gmi_spec_check(gm_context *c, gm_spec *s, int data)
     if (s->cond_dim < 0 || s->cond_dim > INT32_MAX) return gmi_fail(c, GM_E_INVALID, "gm_spec.cond_dim is %i: 0 to 2147483647", s->cond_dim);
     if (s->classes && s->cond_dim)
         return gmi_fail(c, GM_E_INVALID, "gm_spec has %i classes and %i conditions: only one kind of condition", s->classes, s->cond_dim);
-    if (s->columns)
-        return gmi_fail(c, GM_E_UNSUPPORTED, "gm_spec.columns %S: tables with columns of several kinds are not in this version; turn them into numbers, and leave columns NULL",
-                        s->columns);
-    return GM_OK;
+    if (s->columns && !s->columns[0]) s->columns = NULL;
+    return s->columns ? gmi_columns_check_spec(c, s, data) : GM_OK;
 }
 
 /* The caller's spec, of any size, over the defaults. */
@@ -109,6 +107,18 @@ static gm_dataset *new_dataset(gm_context *c)
     return d;
 }
 
+/* The spec's text, of which the dataset needs its own copy. */
+static gm_status own_columns(gm_dataset *d)
+{
+    const char *text = d->spec.columns;
+    d->spec.columns = NULL;
+    if (text && text[0]) {
+        d->spec.columns = gmi_strdup(d->ctx, text);
+        if (!d->spec.columns) return gmi_alloc_status(d->ctx);
+    }
+    return GM_OK;
+}
+
 /* The largest value of u8 data, or 255 as soon as one is above 127. */
 static int largest_u8(const gmi_rows *r, int64_t n)
 {
@@ -125,7 +135,7 @@ static int largest_u8(const gmi_rows *r, int64_t n)
 static void state_range(gm_dataset *d)
 {
     int hi;
-    if (d->spec.dtype != GM_U8 || d->spec.scaling != GM_SCALE_AUTO || d->spec.lo < d->spec.hi) return;
+    if (d->spec.columns || d->spec.dtype != GM_U8 || d->spec.scaling != GM_SCALE_AUTO || d->spec.lo < d->spec.hi) return;
     hi = largest_u8(&d->rows, d->count);
     d->spec.lo = 0;
     d->spec.hi = hi ? hi : 255;
@@ -181,8 +191,10 @@ gm_status gmi_dataset_make(gm_context *c, gm_tensor *x, const gm_spec *spec, int
     d->labels = labels;
     d->conds = conds;
     d->spec = *spec;
-    s = gmi_spec_check(c, &d->spec, 1);
+    s = own_columns(d);
+    if (!s) s = gmi_spec_check(c, &d->spec, 1);
     if (!s) s = check_x(c, x, &d->spec);
+    if (!s && d->spec.columns) s = gmi_columns_check_spec(c, &d->spec, 0); /* now that its shape is known */
     if (!s) {
         d->count = x->dims[0];
         d->rows.t = *x; /* a view struct: `keep` owns the memory */
@@ -258,10 +270,15 @@ static gm_status from_source(gm_context *c, const gm_spec *spec, const gm_source
 {
     gm_dataset *d = new_dataset(c);
     gmi_kernels k;
+    gm_spec full;
     gm_status s;
     if (!d) return gmi_alloc_status(c);
     gm_source_init(&d->source, sizeof d->source);
-    s = merge_spec(c, spec, &d->spec);
+    s = merge_spec(c, spec, &full);
+    if (!s) {
+        d->spec = full;
+        s = own_columns(d);
+    }
     if (!s) s = gmi_spec_check(c, &d->spec, 0);
     if (!s && gmi_options_merge(&d->source, sizeof d->source, src))
         s = gmi_fail(c, GM_E_INVALID, "gm_source.size is %u: call gm_source_init first", (uint64_t)src->size);
@@ -346,6 +363,7 @@ void gm_dataset_destroy(gm_dataset *d)
     while (d && --d->refs == 0) { /* a view's end may be its parent's */
         gm_dataset *parent = d->parent;
         gm_context *c = d->ctx;
+        if (!parent) gmi_spec_free(c, &d->spec); /* a view has its parent's text */
         gm_tensor_destroy(d->keep);
         gmi_free(c, d->labels);
         gmi_free(c, d->conds);

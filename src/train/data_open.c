@@ -79,6 +79,7 @@ static const char *take_option(gmi_open_options *o, const char *name, const char
     if (!strcmp(name, "hi")) return whole_number(value, &o->spec.hi) ? NULL : "hi is a finite number";
     if (!strcmp(name, "scaling")) return parse_scaling(value, &o->spec.scaling) ? NULL : "scaling is auto, none, unit, signed or standard";
     if (!strcmp(name, "classes")) return whole_i64(value, &o->spec.classes) ? NULL : "classes is a number";
+    if (!strcmp(name, "columns")) return o->spec.columns = value, NULL;
     if (!strcmp(name, "labels")) return o->labels = value, NULL;
     if (!strcmp(name, "label")) return o->label = value, NULL;
     if (!strcmp(name, "select")) return o->select = value, NULL;
@@ -89,7 +90,7 @@ static const char *take_option(gmi_open_options *o, const char *name, const char
     if (!strcmp(name, "delimiter")) return parse_delimiter(value, &o->delimiter) ? NULL : "delimiter is one character, tab or space";
     if (!strcmp(name, "window")) return whole_i64(value, &o->window) && o->window > 0 ? NULL : "window is a number of times, at least 1";
     if (!strcmp(name, "hop")) return whole_i64(value, &o->hop) && o->hop > 0 ? NULL : "hop is a number of times, at least 1";
-    return "known are format, dims, lo, hi, scaling, classes, labels; of csv header, label, select, delimiter; of wav window, hop";
+    return "known are format, dims, lo, hi, scaling, classes, columns, labels; of csv header, label, select, delimiter; of wav window, hop";
 }
 
 /* The end of the word at p; quotes, when it has them, are cut off. */
@@ -127,8 +128,6 @@ static gm_status parse_options(gm_context *c, const char *text, gmi_open_options
         *p++ = 0;
         p = cut_value(p, &value);
         if (!p) return bad_option(c, text, text + (name - o->text), "the quote is not closed");
-        if (!strcmp(name, "columns"))
-            return gmi_fail(c, GM_E_UNSUPPORTED, "option columns: tables with columns of several kinds are not in this version; select= chooses columns of numbers");
         why = take_option(o, name, value);
         if (why) return bad_option(c, text, text + (name - o->text), why);
     }

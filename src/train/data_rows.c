@@ -266,6 +266,41 @@ gm_status gmi_dataset_fetch(gm_dataset *d, int64_t n, const int64_t *index, cons
     return status;
 }
 
+/* ---- mixed tables ---- */
+
+gm_status gmi_dataset_cells(gm_dataset *d, int64_t n, const int64_t *index, const gmi_columns *k, double *cell, gmi_cells_fn fn, void *user, void *cond)
+{
+    gmi_batch b;
+    gm_status s = gmi_batch_open(d, n, index, cond != NULL, &b);
+    for (int64_t i = 0; !s && i < n; i++) {
+        gmi_rows_double(&b.rows, gmi_batch_at(&b, i), cell);
+        s = gmi_columns_check(d->ctx, k, cell, gmi_batch_row(&b, i));
+        if (!s) s = fn(user, i, cell);
+    }
+    if (!s && cond) s = fetch_cond(&b, n, cond);
+    return s;
+}
+
+gm_status gmi_tensor_cells(const gm_tensor *t, int64_t r0, int64_t r1, const gmi_columns *k, double *cell, gmi_cells_fn fn, void *user)
+{
+    gmi_rows r;
+    gm_status s = GM_OK;
+    r.t = *t;
+    gmi_rows_init(&r);
+    for (int64_t i = r0; !s && i < r1; i++) {
+        gmi_rows_double(&r, i, cell);
+        s = gmi_columns_check(t->ctx, k, cell, i);
+        if (!s) s = fn(user, i - r0, cell);
+    }
+    return s;
+}
+
+void gmi_tensor_put_cells(gm_tensor *t, int64_t row, const double *cell)
+{
+    char *p = (char *)t->data + row * t->strides[0];
+    gmi_convert_row(t->dims[1], t->dtype, p, t->strides[1], GM_F64, (const char *)cell, sizeof *cell);
+}
+
 /* ---- rows for the host, as the data has them ---- */
 
 static gm_status check_read(gm_dataset *d, int64_t first, const gm_tensor *x, const gm_tensor *cond)

@@ -38,6 +38,16 @@ static gm_status make(gm_context *c, gmi_scaler *s, int64_t n, gm_scaling kind)
     return GM_OK;
 }
 
+gm_status gmi_scaler_copy(gm_context *c, const gmi_scaler *from, gmi_scaler *to)
+{
+    gmi_scaler_free(c, to);
+    gm_status s = make(c, to, from->n, from->kind);
+    if (s || !from->n) return s;
+    memcpy(to->scale, from->scale, (size_t)from->n * sizeof(double));
+    memcpy(to->shift, from->shift, (size_t)from->n * sizeof(double));
+    return GM_OK;
+}
+
 /* ---- statistics ---- */
 
 typedef struct moments {
@@ -163,6 +173,59 @@ gm_status gmi_scaler_fit(gm_context *c, gm_dataset *d, const int64_t *index, int
     if (out->kind == GM_SCALE_STANDARD || !(bounded || x->dtype == GM_U8)) return fit_moments(c, d, index, rows, out);
     s = make(c, out, 1, out->kind);
     if (!s) constants(out->kind, lo, hi, 0, 0, out->scale, out->shift);
+    return s;
+}
+
+/* ---- mixed tables ---- */
+
+typedef struct present { /* moments of the cells that are there */
+    const gmi_columns *k;
+    double *count, *mean, *squares;
+} present;
+
+static gm_status add_cells(void *user, int64_t i, const double *cell)
+{
+    present *m = user;
+    (void)i;
+    for (int64_t j = 0; j < m->k->n; j++) {
+        if (m->k->p[j].kind != GMI_COLUMN_REAL || cell[j] != cell[j]) continue;
+        double delta = cell[j] - m->mean[j];
+        m->mean[j] += delta * (1 / ++m->count[j]);
+        m->squares[j] += delta * (cell[j] - m->mean[j]);
+    }
+    return GM_OK;
+}
+
+static gm_status scan_cells(gm_dataset *d, int64_t rows, present *m, double *cell)
+{
+    int64_t at[BLOCK];
+    gm_status s = GM_OK;
+    for (int64_t r = 0; !s && r < rows; r += BLOCK) {
+        int64_t n = GMI_MIN(rows - r, BLOCK);
+        for (int64_t i = 0; i < n; i++) at[i] = r + i;
+        if (gmi_cancelled(d->ctx)) return gmi_fail(d->ctx, GM_E_CANCELLED, "cancelled while the scaling was fitted");
+        s = gmi_dataset_cells(d, n, at, m->k, cell, add_cells, m, NULL);
+    }
+    return s;
+}
+
+gm_status gmi_scaler_fit_columns(gm_context *c, gm_dataset *d, const gmi_columns *k, int64_t rows, gmi_scaler *out)
+{
+    present m;
+    double *room = gmi_alloc_n(c, k->n, 4 * sizeof *room);
+    gm_status s = room ? make(c, out, k->n, GM_SCALE_STANDARD) : gmi_alloc_status(c);
+    m.k = k;
+    m.count = room;
+    m.mean = room + k->n;
+    m.squares = room + 2 * k->n;
+    if (!s) s = scan_cells(d, rows, &m, room + 3 * k->n);
+    for (int64_t j = 0; !s && j < k->n; j++) {
+        double deviation = m.count[j] > 0 ? gmi_num_sqrt(m.squares[j] / m.count[j]) : 0;
+        if (deviation <= 1e-13 * (m.mean[j] < 0 ? -m.mean[j] : m.mean[j])) deviation = 0;
+        constants(GM_SCALE_STANDARD, 0, 0, m.mean[j], deviation, out->scale + j, out->shift + j);
+    }
+    if (s) gmi_scaler_free(c, out);
+    gmi_free(c, room);
     return s;
 }
 

@@ -154,6 +154,13 @@ static gm_status make(gmi_progs *s, const gmi_prog_key *key, gm_params *w, gmi_p
 gm_status gmi_progs_get(gmi_progs *s, gmi_prog_key key, gm_params *w, gmi_prog **out)
 {
     gmi_prog *p = gmi_progs_find(s, key, w);
+    if (!p && s->ladder && key.rows >= 4) {
+        gmi_prog_key fewer = key;
+        fewer.rows /= 4;
+        gm_status st = gmi_progs_get(s, fewer, w, &p);
+        if (st) return st;
+        p = NULL;
+    }
     if (!p) {
         gm_status st = make(s, &key, w, &p);
         while (st == GM_E_BUDGET && evict(s)) {
@@ -175,10 +182,10 @@ gm_status gmi_progs_bytes(gmi_progs *s, gmi_prog_key key, uint64_t *bytes, uint6
     gm_node node[GMI_PROG_OUT];
     gm_graph *g = NULL;
     gmi_prog p;
-    const uint64_t before = c->mem_now, high = c->mem_peak;
-    uint64_t compiling, leaves = 0;
+    const uint64_t before = gmi_memory_now(c), high = c->mem_peak;
+    uint64_t compiling, leaves = 0, now;
     memset(&p, 0, sizeof p);
-    c->mem_peak = c->mem_now; /* to see how much compiling takes for a while */
+    c->mem_peak = (size_t)before; /* to see how much compiling takes for a while */
     gm_status st = compile(s, &key, &g, node, &p.n_out, &p.program);
     compiling = c->mem_peak - before;
     c->mem_peak = GMI_MAX(c->mem_peak, high);
@@ -186,7 +193,8 @@ gm_status gmi_progs_bytes(gmi_progs *s, gmi_prog_key key, uint64_t *bytes, uint6
     if (!st) leaves = (uint64_t)g->params.n + (uint64_t)g->states.n;
     gm_graph_destroy(g);
     /* the program itself; buffers; the run's arena and its nine small blocks */
-    if (!st) *bytes = (c->mem_now - before) + buffer_bytes(&p) + gm_program_run_bytes(p.program) + 1280 + 8 * (leaves + GMI_PROG_IN + GMI_PROG_OUT);
+    now = GMI_MAX(gmi_memory_now(c), before); /* not less: a model given up by another thread meanwhile */
+    if (!st) *bytes = (now - before) + buffer_bytes(&p) + gm_program_run_bytes(p.program) + 1280 + 8 * (leaves + GMI_PROG_IN + GMI_PROG_OUT);
     if (!st && peak) *peak = GMI_MAX(*bytes, compiling + block(sizeof p));
     gm_program_destroy(p.program);
     return st;

@@ -51,6 +51,7 @@ typedef struct gmi_progs {
     gmi_prog_build_fn build;
     gmi_prog *first;
     uint64_t clock;
+    int32_t ladder; /* a new program of 256 rows brings those of 64, 16, 4 and 1 with it: a later, smaller call compiles nothing */
 } gmi_progs;
 
 void gmi_progs_init(gmi_progs *s, gm_context *c, gmi_prog_build_fn build, void *self);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_text.c: any bytes as the text of layers, an optimizer, a schedule. What reads must print a text that reads back to itself. */
+/* fuzz_text.c: any bytes as the text of layers, an optimizer, a schedule, columns. What reads must print a text that reads back to itself. */
 #include "fuzz.h"
 #include "genrep/layer.h"
 #include "genrep/optim.h"
+#include "train/columns.h"
 #include "train/optim.h"
 #include "train/schedule.h"
 
@@ -44,6 +45,20 @@ static void schedules(gm_context *c, const char *text)
     gm_schedule_destroy(again);
 }
 
+static void columns(gm_context *c, const char *text)
+{
+    gmi_arena a;
+    gmi_columns k;
+    gmi_arena_init(&a, c);
+    gmi_enter(c, "fuzz");
+    if (gmi_columns_parse(&a, text, &k) == GM_OK)
+        for (int64_t i = 0; i < k.n; i++)
+            for (int64_t j = 0; k.p[i].kind == GMI_COLUMN_CATEGORY && j <= k.p[i].hi; j++)
+                if (gmi_column_word(&k.p[i], k.p[i].words[j], strlen(k.p[i].words[j])) != j) fuzz_fail("columns");
+    (void)gmi_leave(c, GM_OK);
+    gmi_arena_free(&a);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
     char *text = malloc(n + 1);
@@ -56,6 +71,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
     layers(c, text);
     optimizers(c, text);
     schedules(c, text);
+    columns(c, text);
     free(text);
     fuzz_close(&in, GM_OK);
     return 0;

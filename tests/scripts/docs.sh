@@ -15,6 +15,15 @@ sed -n 's/^[ \t]*X(\(GM_[A-Z_]*\), *\([0-9]*\), *"\(.*\)").*/\1 \2 \3/p' include
 sed -n 's/^| `\(GM_[A-Z_]*\)` | \([0-9]*\) | \([^|]*\) |.*/\1 \2 \3/p' docs/errors.md 2>/dev/null >"$tmp/table"
 diff "$tmp/list" "$tmp/table" >"$tmp/bad"; ok_empty "$tmp/bad" "docs/errors.md has the statuses of base.h, in their order"
 
+# Options of structs: each number or text is in docs/defaults.md (test_defaults.c compares the values).
+for k in fit sample vae gan latent calibrate; do
+    sed -n "/^typedef struct gm_${k}_options {/,/^}/p" include/genrep/*.h | sed '1d; /^    [a-z]/!d; s|/\*.*||' | tr ',;' '\n\n' | sed 's/[ \t]*$//; s/.*[ *]//' |
+        grep '^[a-z][a-z_0-9]*$' | grep -vx 'size\|progress\|user\|validation\|jsonl\|csv\|checkpoint_path\|extra_loss\|extra_user\|density' | while read -r m; do
+            grep -q "^|[^|]*\`$m\`" docs/defaults.md || echo "gm_${k}_options.$m"
+        done
+done >"$tmp/bad"
+ok_empty "$tmp/bad" "every option has a row in docs/defaults.md"
+
 # Relative links of the documents, and the targets of make and files that the README names in backticks.
 for f in README.md CHANGELOG.md docs/*.md data/digits/README.md; do
     [ -e "$f" ] || { echo "$f is missing"; continue; }

@@ -6,10 +6,11 @@ stage=$tmp/stage; prefix=/opt/genrep
 mk() { $GM_MAKE -s "$@" DESTDIR="$stage" PREFIX=$prefix CC="$CC" AR="$AR" CFLAGS="$CFLAGS" CPPFLAGS="$CPPFLAGS" LDFLAGS="$LDFLAGS" LDLIBS="$LDLIBS" \
     ISAS="$GM_ISAS_ASKED" CBLAS="$CBLAS" >>"$tmp/log" 2>&1; }
 mk install; rc=$?; ok $rc "make install into a staged prefix"; [ $rc = 0 ] || note <"$tmp/log"
-for f in include/genrep.h include/genrep/base.h include/genrep/vae.h lib/libgenrep.a lib/libgenrep.so lib/libgenrep.so.0 lib/pkgconfig/libgenrep.pc; do
+for f in include/genrep.h include/genrep/base.h include/genrep/vae.h lib/libgenrep.a lib/libgenrep.so lib/libgenrep.so.0 lib/pkgconfig/libgenrep.pc bin/genrep share/man/man1/genrep.1; do
     [ -e "$stage$prefix/$f" ] || echo "$f"
 done >"$tmp/bad"
-ok_empty "$tmp/bad" "headers, both libraries and libgenrep.pc are there"
+ok_empty "$tmp/bad" "headers, both libraries, libgenrep.pc, the program and its manual are there"
+$GM_RUN "$stage$prefix/bin/genrep" --version | grep -q "^libgenrep $GM_VERSION;"; ok $? "genrep --version"
 
 mkdir "$tmp/elsewhere"
 cat >"$tmp/elsewhere/app.c" <<'C'

@@ -2,9 +2,11 @@
 # Programs: examples, demo, experiments, bench. They link the static library of their variant.
 
 EXAMPLES    := $(patsubst examples/%.c,$(B)/examples/%,$(sort $(wildcard examples/*.c)))
-EXPERIMENTS := $(patsubst tests/experiments/%.c,$(B)/experiments/%,$(filter-out %/common.c,$(sort $(wildcard tests/experiments/*.c))))
+# What experiments share; every one of them links all of it.
+COMPANIONS  := $(patsubst %,tests/experiments/%.c,common classifier gans mixture)
+EXPERIMENTS := $(patsubst tests/experiments/%.c,$(B)/experiments/%,$(filter-out $(COMPANIONS),$(sort $(wildcard tests/experiments/*.c))))
 # What is linked: the source of the rule and its companions by name; header dependencies may add .c files that a test includes.
-LINKED       = $(LINK) -o $@ $(filter $< tests/support/%.c %/common.c %/standalone.c %.a,$^) -pthread $(CBLAS) $(LDLIBS) -lm
+LINKED       = $(LINK) -o $@ $(filter $< tests/support/%.c $(COMPANIONS) %/standalone.c %.a,$^) -pthread $(CBLAS) $(LDLIBS) -lm
 DEPS         = -MMD -MP -MF $@.d -MT $@
 
 # Examples see the public headers alone.
@@ -13,7 +15,7 @@ $(B)/examples/%: examples/%.c $(A)
 	$(call say,CC,$<)
 	$(QUIET)$(CC) -Iinclude $(CPPFLAGS) $(CFLAGS) $(MANDATORY) $(DEPS) $(LINKED)
 
-$(B)/experiments/%: tests/experiments/%.c $(wildcard tests/experiments/common.c) $(A)
+$(B)/experiments/%: tests/experiments/%.c $(COMPANIONS) $(wildcard tests/experiments/*.h) $(A)
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(QUIET)$(CC) -Itests/experiments $(BASE) $(CPPFLAGS) $(CFLAGS) $(MANDATORY) $(HAVE) $(DEPS) $(LINKED)

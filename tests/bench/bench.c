@@ -3,7 +3,8 @@
  *
  * usage: bench [--threads N] [--seconds S] [--only W1,W8]
  * A figure is the median wall time of a step or call after 3 warm-ups, on a batch already in memory, with default options: finite check, record and the
- * noise of the step included. W9 starts a process of its own for each figure. --only GROWTH prints larger nets that have no peer.
+ * noise of the step included; a step of a GAN is D's half and G's. W9 starts a process of its own for each figure. --only GROWTH prints larger nets
+ * that have no peer.
  * A workload that the library cannot run is left out. */
 #include <genrep.h>
 #include <stdio.h>
@@ -219,6 +220,140 @@ static void w7(const char *name, int64_t batch, int tiny, int encoding)
     gm_vae_destroy(s.v);
 }
 
+/* ---- GANs ---- */
+
+static const char relu_up[] = "batch_norm; relu; conv_transpose", leaky_down[] = "leaky_relu 0.2; conv";
+
+/* The nets of W3, W4 with c base channels, and W5; G and D as text. */
+static void nets3(char *g, char *d)
+{
+    strcpy(g, "dense 256; batch_norm; leaky_relu 0.2; dense 512; batch_norm; leaky_relu 0.2; dense 1024; batch_norm; leaky_relu 0.2; dense 784; tanh");
+    strcpy(d, "dense 512; leaky_relu 0.2; dense 256; leaky_relu 0.2; dense 1");
+}
+
+static void nets4(int c, char *g, char *d)
+{
+    sprintf(g, "dense %d bias=0; reshape %dx7x7; %s %d k4 s2 p1 bias=0; %s 1 k4 s2 p1; tanh", 98 * c, 2 * c, relu_up, c, relu_up);
+    sprintf(d, "conv %d k4 s2 p1; %s %d k4 s2 p1 bias=0; batch_norm; leaky_relu 0.2; dense 1", c, leaky_down, 2 * c);
+}
+
+static void nets5(char *g, char *d)
+{
+    sprintf(g, "reshape 100x1x1; conv_transpose 512 k4 bias=0; %s 256 k4 s2 p1 bias=0; %s 128 k4 s2 p1 bias=0; %s 64 k4 s2 p1 bias=0; "
+               "%s 3 k4 s2 p1 bias=0; tanh",
+            relu_up, relu_up, relu_up, relu_up);
+    sprintf(d, "conv 64 k4 s2 p1 bias=0; %s 128 k4 s2 p1 bias=0; batch_norm; %s 256 k4 s2 p1 bias=0; batch_norm; %s 512 k4 s2 p1 bias=0; batch_norm; "
+               "leaky_relu 0.2; conv 1 k4 bias=0",
+            leaky_down, leaky_down, leaky_down);
+}
+
+/* dims: [batch, sample...] */
+static gm_gan *gan(int32_t rank, const int64_t *dims, const char *generator, const char *discriminator)
+{
+    gm_spec x;
+    gm_gan_options o;
+    gm_gan *v = NULL;
+    int32_t i;
+    gm_spec_init(&x, sizeof x);
+    x.dtype = GM_F32;
+    x.scaling = GM_SCALE_NONE;
+    x.rank = rank - 1;
+    for (i = 1; i < rank; i++) x.dims[i - 1] = dims[i];
+    gm_gan_options_init(&o, sizeof o);
+    o.generator = generator;
+    o.discriminator = discriminator;
+    o.loss = "non_saturating";
+    o.g_optimizer = o.d_optimizer = "adam lr=0.0002 beta1=0.5 beta2=0.999";
+    o.latent_dim = 100;
+    o.ema_half_life = 0;
+    need(gm_gan_create(ctx, &x, &o, &v));
+    return v;
+}
+
+typedef struct adversaries {
+    gm_gan *v;
+    gm_tensor *x, *z;
+    gm_record r;
+} adversaries;
+
+static void gan_step(void *user)
+{
+    adversaries *s = user;
+    need(gm_gan_step(s->v, s->x, NULL, &s->r));
+}
+
+static void generate(void *user)
+{
+    adversaries *s = user;
+    need(gm_gan_generate(s->v, s->z, NULL, s->x));
+}
+
+static void train_gan(const char *id, int32_t rank, const int64_t *dims, const char *g, const char *d, double flops)
+{
+    adversaries s;
+    float *p;
+    int64_t n = 1, i;
+    memset(&s, 0, sizeof s);
+    s.v = gan(rank, dims, g, d);
+    s.x = random_tensor(rank, dims, 0);
+    p = gm_tensor_data(s.x);
+    for (i = 0; i < rank; i++) n *= dims[i];
+    for (i = 0; i < n; i++) p[i] = 2 * p[i] - 1;
+    gm_record_init(&s.r, sizeof s.r);
+    print_steps(id, median_time(gan_step, &s, seconds), dims[0], flops);
+    gm_tensor_destroy(s.x);
+    gm_gan_destroy(s.v);
+}
+
+static void w3(void)
+{
+    static const int64_t dims[2] = {64, 784};
+    char g[512], d[512];
+    nets3(g, d);
+    train_gan("W3/64", 2, dims, g, d, 0);
+}
+
+/* Products of a step: G forward, weight and input gradients (no input gradient of the first layer); D forward on 2 batches and both gradients of each, then
+ * forward and input gradients alone in G's half. */
+static void w4(int c, const char *id, int counted)
+{
+    static const int64_t dims[4] = {128, 1, 28, 28};
+    const double k = c, g_first = 100 * 98 * k, g_rest = 49 * 16 * 2 * k * k + 196 * 16 * k, d_first = 196 * 16 * k, d_rest = 49 * 16 * 2 * k * k + 98 * k;
+    char g[512], d[512];
+    nets4(c, g, d);
+    train_gan(id, 4, dims, g, d, counted ? 2.0 * 128 * (2 * g_first + 3 * g_rest + 6 * d_first + 8 * d_rest) : 0);
+}
+
+static void w5(void)
+{
+    static const int64_t dims[4] = {64, 3, 64, 64};
+    char g[512], d[512];
+    nets5(g, d);
+    train_gan("W5/64", 4, dims, g, d, 0);
+}
+
+static void w7_generator(const char *name, int64_t batch, int large)
+{
+    int64_t xd[4], zd[2];
+    adversaries s;
+    char g[512], d[512], id[64];
+    memset(&s, 0, sizeof s);
+    xd[0] = zd[0] = batch;
+    xd[1] = large ? 3 : 1;
+    xd[2] = xd[3] = large ? 64 : 28;
+    zd[1] = 100;
+    if (large) nets5(g, d);
+    else nets4(64, g, d);
+    s.v = gan(4, xd, g, d);
+    s.x = random_tensor(4, xd, 0);
+    s.z = random_tensor(2, zd, 0);
+    sprintf(id, "W7/%s/%d", name, (int)batch);
+    print_steps(id, median_time(generate, &s, seconds), batch, 0);
+    gm_tensor_destroy(s.x);
+    gm_tensor_destroy(s.z);
+    gm_gan_destroy(s.v);
+}
+
 /* ---- products ---- */
 
 typedef struct product {
@@ -382,6 +517,7 @@ static void growth(void)
           dense_flops(128, 3, wide) + dense_flops(128, 3, wide_back) + 2.0 * 128 * 256 * 4096);
     train("MLPd/128", vae(1, pixels, six, six, 32, "elbo", GM_LIKELIHOOD_BERNOULLI), 1, pixels, 128, 0,
           dense_flops(128, 8, deep) + dense_flops(128, 8, deep_back) + 2.0 * 128 * 32 * 1024);
+    w4(32, "W4c32/128", 1), w4(64, "W4c64/128", 1), w4(128, "W4c128/128", 1);
 }
 
 static void all(void)
@@ -392,14 +528,19 @@ static void all(void)
     }
     if (wanted("W1")) w1(16), w1(128), w1(1024);
     if (wanted("W2")) w2();
+    if (wanted("W3")) w3();
+    if (wanted("W4")) w4(64, "W4/128", 0);
+    if (wanted("W5")) w5();
     if (wanted("W6")) w6();
     if (wanted("W7")) {
         w7("decode-tiny", 1, 1, 0), w7("decode-tiny", 256, 1, 0);
         w7("decode-mlp", 1, 0, 0), w7("decode-mlp", 256, 0, 0);
         w7("encode-mlp", 1, 0, 1), w7("encode-mlp", 256, 0, 1);
+        w7_generator("G-dcgan28", 1, 0), w7_generator("G-dcgan28", 256, 0);
+        w7_generator("G-dcgan64", 1, 1), w7_generator("G-dcgan64", 64, 1);
     }
     if (wanted("W8")) w8(128, 400, 784), w8(784, 400, 128), w8(1000, 784, 200), w8(64, 1024, 512), w8(512, 512, 512), w8(2048, 2048, 2048);
-    if (wanted("W9")) w9_start(), w9_rss("W9/rss-W1", "W1/128"), w9_so();
+    if (wanted("W9")) w9_start(), w9_rss("W9/rss-W1", "W1/128"), w9_rss("W9/rss-W5", "W5/64"), w9_so();
 }
 
 int main(int argc, char **argv)
@@ -416,8 +557,9 @@ int main(int argc, char **argv)
         else return fprintf(stderr, "usage: bench [--threads N] [--seconds S] [--only W1,W8]\n"), 2;
     }
     context();
-    if (!strcmp(rss, "W1/128")) {
-        w1(128);
+    if (*rss) {
+        if (!strcmp(rss, "W5/64")) w5();
+        else w1(128);
         printf("%g\n", peak_mib());
     } else {
         all();

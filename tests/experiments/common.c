@@ -16,7 +16,8 @@ double experiment_clock(void *user)
 
 static void usage(const experiment *e, const char *why, const char *what)
 {
-    fprintf(stderr, "%s: %s %s\nusage: %s --data DIR [--seed N] [--threads N] [--simd scalar|sse2|avx2|avx512|neon] [--epochs N] [--steps N] [--save DIR]\n",
+    fprintf(stderr, "%s: %s %s\nusage: %s --data DIR [--seed N] [--threads N] [--simd scalar|sse2|avx2|avx512|neon] [--epochs N] [--steps N] [--save DIR]\n"
+                    "       [--trials N] [--model FILE]\n",
             e->name, why, what, e->name);
     exit(2);
 }
@@ -46,6 +47,8 @@ static void arguments(experiment *e, int argc, char **argv)
         if (!v) usage(e, "no value after", a);
         if (!strcmp(a, "--data")) e->data = v;
         else if (!strcmp(a, "--save")) e->save = v;
+        else if (!strcmp(a, "--model")) e->model = v;
+        else if (!strcmp(a, "--trials")) e->trials = number(e, v);
         else if (!strcmp(a, "--seed")) e->seed = (uint64_t)number(e, v);
         else if (!strcmp(a, "--threads")) e->threads = (int32_t)number(e, v);
         else if (!strcmp(a, "--simd")) e->simd = level(e, v);
@@ -62,7 +65,9 @@ void experiment_begin(experiment *e, const char *name, int argc, char **argv)
     memset(e, 0, sizeof *e);
     e->name = name;
     e->epochs = e->steps = -1;
+    e->trials = 1;
     arguments(e, argc, argv);
+    if (e->trials < 1 || e->trials > EXPERIMENT_TRIALS) usage(e, "not a number of trials:", "--trials takes 1 to 64");
     gm_context_options_init(&o, sizeof o);
     o.threads = e->threads;
     o.simd = e->simd;
@@ -120,6 +125,18 @@ void experiment_json_number(experiment *e, const char *key, double v)
     else printf("null");
 }
 
+void experiment_json_numbers(experiment *e, const char *key, int64_t n, const double *v)
+{
+    int64_t i;
+    key_of(e, key);
+    for (i = 0; i < n; i++) {
+        printf("%s", i ? ", " : "[");
+        if (v[i] - v[i] == 0) printf("%.9g", v[i]);
+        else printf("null");
+    }
+    printf("]");
+}
+
 void experiment_json_text(experiment *e, const char *key, const char *v)
 {
     key_of(e, key);
@@ -163,29 +180,34 @@ void experiment_weights_sha256(const uint8_t *file, size_t n, char hex[65])
     gmi_sha256_hex(d, hex);
 }
 
-void experiment_vae_digest(experiment *e, gm_vae *v, char hex[65])
+void experiment_digest(experiment *e, experiment_write_fn write, void *model, char hex[65])
 {
     gm_writer w;
     uint8_t *file;
-    char path[4096];
     gm_writer_init(&w, sizeof w);
     w.memory = hex;
     w.capacity = 0;
-    (void)!gm_vae_write(v, &w); /* says how many bytes */
+    (void)!write(model, &w); /* says how many bytes */
     file = malloc((size_t)w.used);
     if (!file) experiment_need(e, GM_E_NOMEM);
     w.memory = file;
     w.capacity = w.used;
-    experiment_need(e, gm_vae_write(v, &w));
+    experiment_need(e, write(model, &w));
     experiment_weights_sha256(file, (size_t)w.used, hex);
     free(file);
-    if (!e->save) return;
+}
+
+int experiment_save_path(experiment *e, const char *name, char *to, size_t n)
+{
+    if (!e->save) return 0;
     mkdir(e->save, 0777); /* where it is missing */
-    snprintf(path, sizeof path, "%s/model.safetensors", e->save);
-    experiment_need(e, gm_vae_save(v, path));
+    snprintf(to, n, "%s/%s", e->save, name);
+    return 1;
 }
 
 /* ---- a VAE on an IDX folder ---- */
+
+gm_status experiment_write_vae(void *model, gm_writer *w) { return gm_vae_write(model, w); }
 
 static void save_samples(experiment *e, gm_vae *v, const gm_spec *x)
 {
@@ -194,12 +216,11 @@ static void save_samples(experiment *e, gm_vae *v, const gm_spec *x)
     gm_writer w;
     char path[4096];
     int32_t i;
-    if (!e->save) return;
+    if (!experiment_save_path(e, "samples.npy", path, sizeof path)) return;
     dims[0] = 100;
     for (i = 0; i < x->rank; i++) dims[i + 1] = x->dims[i];
     experiment_need(e, gm_tensor_create(e->ctx, x->dtype, x->rank + 1, dims, &t));
     experiment_need(e, gm_vae_sample(v, NULL, NULL, t));
-    snprintf(path, sizeof path, "%s/samples.npy", e->save);
     gm_writer_init(&w, sizeof w);
     w.path = path;
     experiment_need(e, gm_tensor_write_npy(t, &w));
@@ -248,7 +269,8 @@ int experiment_vae_idx(experiment *e, const gm_vae_options *given, const char *t
         if (e->steps >= 0 && e->steps < steps) steps = e->steps;
         experiment_train_end(e, steps / per_epoch * n + (steps % per_epoch) * 128);
     }
-    experiment_vae_digest(e, v, hex);
+    experiment_digest(e, experiment_write_vae, v, hex);
+    if (experiment_save_path(e, "model.safetensors", path, sizeof path)) experiment_need(e, gm_vae_save(v, path));
     save_samples(e, v, gm_dataset_spec(d));
     experiment_json_begin(e, hex);
     if (e->steps < 0) evaluate(e, v, test);

@@ -4,10 +4,12 @@
  * A gm_model comes from a file, from memory or as a snapshot of a model in training. It never changes; every thread uses it through a gm_latent of its own context
  * (genrep/latent.h). Calls that take only a const gm_model may run on any thread at once; it keeps the context it was made from alive.
  *
- *     trainer:  gm_gan_snapshot(gan, &fresh); old = swap(&current, fresh); gm_model_destroy(old);
- *     worker:   m = gm_model_retain(current); gm_latent_create(own_ctx, m, NULL, &latent); ... gm_latent_destroy(latent); gm_model_destroy(m);
+ *     trainer:  gm_gan_snapshot(gan, &fresh);                                         a new model, one reference
+ *               for each worker: gm_model_destroy(exchange(&box[w], gm_model_retain(fresh)));   an atomic exchange; what nobody took goes
+ *               gm_model_destroy(fresh);
+ *     worker:   fresh = exchange(&box[w], NULL);  if (fresh) { drop the old latent and model; gm_latent_create(own_ctx, fresh, NULL, &latent); }
  *
- * (How the pointer `current` is read and retained as one step is the host's: a lock around the two, or a pointer handed to each worker.) */
+ * That is a hot swap without locks. One pointer for all workers works as well, when reading and retaining it is one step to the trainer (a lock around the two). */
 #ifndef GENREP_MODEL_H
 #define GENREP_MODEL_H
 #include "data.h"

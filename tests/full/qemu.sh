@@ -16,7 +16,7 @@ machine() {
         done
     fi
     names=
-    for n in checkkern test_exec test_rng test_tensor test_io test_sha256 test_json test_npy test_idx test_csv test_pnm test_wav test_png; do
+    for n in checkkern test_exec test_rng test_tensor test_io test_sha256 test_json test_npy test_idx test_csv test_pnm test_wav test_png test_gan_bits; do
         [ -e tests/$n.c ] && names="$names $n"
     done
     [ -n "$names" ] && suite "kernels and formats on $text" TESTS="$names" RUN="$run" "$@"

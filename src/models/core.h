@@ -96,8 +96,8 @@ gm_status gmi_core_feed_x(gmi_core *m, gmi_prog *p, const gm_tensor *x, int64_t 
 void gmi_core_feed_cond(gmi_core *m, gmi_prog *p, const gm_tensor *cond, int64_t r0, int64_t n);
 /* The dataset's samples (and conditions, where they matter) are the model's. */
 gm_status gmi_core_fits(const gmi_core *m, int conditional, gm_dataset *d);
-/* z as an argument: f32 [n, d] with finite values. */
-gm_status gmi_core_check_z(const gmi_core *m, const gm_tensor *z, int64_t d, int64_t *n);
+/* z as an argument of that name: f32 [n, d] with finite values. */
+gm_status gmi_core_check_z(const gmi_core *m, const gm_tensor *z, const char *name, int64_t d, int64_t *n);
 /* Options of sample, merged and checked. */
 gm_status gmi_core_sample_options(const gmi_core *m, const gm_sample_options *given, gm_sample_options *o);
 /* Puts the option's name into a message that only knows a column of its text; s back. */

@@ -47,15 +47,20 @@ gm_status gmi_core_fits(const gmi_core *m, int conditional, gm_dataset *d)
     return GM_OK;
 }
 
-gm_status gmi_core_check_z(const gmi_core *m, const gm_tensor *z, int64_t d, int64_t *n)
+gm_status gmi_core_check_z(const gmi_core *m, const gm_tensor *z, const char *name, int64_t d, int64_t *n)
 {
-    if (!z) return gmi_fail(m->ctx, GM_E_INVALID, "z is NULL");
-    *n = z->rank == 2 ? z->dims[0] : 0;
-    gm_status s = gmi_core_check_rows(m, z, "z", *n, d, 0);
+    if (!z) return gmi_fail(m->ctx, GM_E_INVALID, "%s is NULL", name);
+    if (z->rank != 2) {
+        char have[96];
+        gmi_tensor_describe(z, have, sizeof have);
+        return gmi_fail(m->ctx, GM_E_SHAPE, "%s is %s; it must be [n,%i]", name, have, d);
+    }
+    *n = z->dims[0];
+    gm_status s = gmi_core_check_rows(m, z, name, *n, d, 0);
     if (s) return s;
-    if (*n < 1) return gmi_fail(m->ctx, GM_E_SHAPE, "z has no rows; give at least 1");
+    if (*n < 1) return gmi_fail(m->ctx, GM_E_SHAPE, "%s has no rows; give at least 1", name);
     int64_t bad = gmi_tensor_nonfinite_row(z, 0, *n);
-    return bad < 0 ? GM_OK : gmi_fail_at(m->ctx, GM_E_NONFINITE, bad, "z row %i is not finite", bad);
+    return bad < 0 ? GM_OK : gmi_fail_at(m->ctx, GM_E_NONFINITE, bad, "%s row %i is not finite", name, bad);
 }
 
 gm_status gmi_core_sample_options(const gmi_core *m, const gm_sample_options *given, gm_sample_options *o)

@@ -106,7 +106,7 @@ gm_status gm_gan_generate(gm_gan *g, const gm_tensor *z, const gm_tensor *cond, 
     if (!g) return GM_E_INVALID;
     begin(&f, g, cond, x, "gan_generate");
     f.z = z;
-    gm_status s = gmi_core_check_z(&g->m, z, g->o.latent_dim, &n);
+    gm_status s = gmi_core_check_z(&g->m, z, "z", g->o.latent_dim, &n);
     if (!s) s = check_cond(&f, n);
     if (!s) s = gmi_core_check_out(&g->m, x, "x", n);
     if (!s) s = in_chunks(&f, n, GMI_GAN_GENERATE, chunk_generate);

@@ -18,6 +18,7 @@ typedef struct half_step {
     const gm_tensor *x, *cond;
     int64_t n, micro;
     double gamma;
+    const gmi_prog *fed; /* has the whole batch of a dataset in its inputs */
     totals t;
     double g_norm, d_norm;
     int32_t dropped; /* a half was not finite */
@@ -34,6 +35,13 @@ static gm_status set_schedules(gm_gan *a, double epoch, double *gamma)
     return s;
 }
 
+/* For one run p reads an input where another program has it. */
+static void reuse(gmi_prog *p, const gmi_prog *from, const char *name)
+{
+    const int32_t to = gmi_prog_input(p, name), at = gmi_prog_input(from, name);
+    if (to >= 0 && at >= 0) p->in[to] = from->in_own[at];
+}
+
 /* Rows [i, i + n) of the step's batch into a program. */
 static gm_status feed(half_step *h, gmi_prog *p, int64_t i, int64_t n)
 {
@@ -43,7 +51,13 @@ static gm_status feed(half_step *h, gmi_prog *p, int64_t i, int64_t n)
         return gmi_core_feed_x(m, p, h->x, i, n, 1, 0);
     }
     gmi_real *x = gmi_prog_in(p, "x"), *cond = gmi_prog_in(p, "cond");
-    return x || cond ? gmi_dataset_fetch(h->b->data, n, h->b->index + i, &m->scaler, x, cond) : GM_OK;
+    if (!x && !cond) return GM_OK;
+    if (h->fed) { /* by D's half: a source is asked once, and a failure of it comes before anything has changed */
+        reuse(p, h->fed, "x");
+        reuse(p, h->fed, "cond");
+        return GM_OK;
+    }
+    return gmi_dataset_fetch(h->b->data, n, h->b->index + i, &m->scaler, x, cond);
 }
 
 static void add(half_step *h, int32_t kind, const gmi_prog *p, double share)
@@ -76,6 +90,7 @@ static gm_status gradients(half_step *h, int32_t kind)
         s = gmi_prog_run(p, m->seed, m->fit.step, i);
         if (!s) add(h, kind, p, share);
         if (!s && split) gmi_core_grad_add(m, (gmi_real)share, i == 0);
+        if (!s && !split && h->b && kind != GMI_GAN_G) h->fed = p;
     }
     if (!s && split) gmi_core_grad_take(m, 1);
     return s;

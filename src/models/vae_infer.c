@@ -170,7 +170,7 @@ static gm_status check_draw(const gm_vae *v, gm_draw d)
 static gm_status decode(infer *f, gm_draw d)
 {
     int64_t n = 0;
-    gm_status s = gmi_core_check_z(&f->v->m, f->z, f->v->o.latent_dim, &n);
+    gm_status s = gmi_core_check_z(&f->v->m, f->z, "z", f->v->o.latent_dim, &n);
     if (!s) s = gmi_vae_check_cond(f->v, f->cond, n);
     if (!s) s = gmi_core_check_out(&f->v->m, f->out, "x", n);
     if (!s) s = check_draw(f->v, d);

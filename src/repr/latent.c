@@ -212,17 +212,6 @@ gm_status gmi_latent_check_vector(gm_latent *l, const gm_tensor *t, const char *
     return GM_OK;
 }
 
-gm_status gmi_latent_check_z(gm_latent *l, const gm_tensor *z, const char *name, int64_t *n)
-{
-    if (!z) return gmi_fail(l->ctx, GM_E_INVALID, "%s is NULL", name);
-    *n = z->rank == 2 ? z->dims[0] : 0;
-    gm_status s = gmi_core_check_rows(l->core, z, name, *n, l->dim, 0);
-    if (s) return s;
-    if (*n < 1) return gmi_fail(l->ctx, GM_E_SHAPE, "%s has no rows; give at least 1", name);
-    int64_t bad = gmi_tensor_nonfinite_row(z, 0, *n);
-    return bad < 0 ? GM_OK : gmi_fail_at(l->ctx, GM_E_NONFINITE, bad, "%s row %i is not finite", name, bad);
-}
-
 gm_status gmi_latent_check_x(gm_latent *l, const gm_tensor *x, const gm_tensor *cond, int64_t *n)
 {
     gm_status s = gmi_core_check_x(l->core, x, "x", n);
@@ -317,7 +306,7 @@ static gm_status decode(gm_latent *l, const gm_tensor *z, const gm_tensor *cond,
     int64_t n = 0;
     gm_status s = gmi_latent_loaded(l, GM_USE_DECODE, "decoding");
     if (!s) s = gmi_core_sample_options(l->core, given, &o);
-    if (!s) s = gmi_latent_check_z(l, z, "z", &n);
+    if (!s) s = gmi_core_check_z(l->core, z, "z", l->dim, &n);
     if (!s) s = l->family->check_cond(l, cond, n);
     if (!s) s = gmi_core_check_out(l->core, x, "x", n);
     if (s || o.truncation == 1.0) return s ? s : l->family->decode(l, z, cond, &o, x);

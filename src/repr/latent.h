@@ -75,8 +75,6 @@ gm_status gmi_latent_prog(gm_latent *l, int32_t kind, int64_t rows, gmi_prog **p
 gm_status gmi_latent_loaded(gm_latent *l, int32_t uses, const char *what);
 /* t is of this type, [n]; writable: it is an output. */
 gm_status gmi_latent_check_vector(gm_latent *l, const gm_tensor *t, const char *name, gm_dtype type, int64_t n, int writable);
-/* z is f32 [n, dim] with finite values. */
-gm_status gmi_latent_check_z(gm_latent *l, const gm_tensor *z, const char *name, int64_t *n);
 /* x and cond; *n rows. */
 gm_status gmi_latent_check_x(gm_latent *l, const gm_tensor *x, const gm_tensor *cond, int64_t *n);
 

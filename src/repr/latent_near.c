@@ -115,8 +115,8 @@ static gm_status check(gm_latent *l, const gm_tensor *bank, const gm_tensor *z, 
 {
     gm_context *c = l->ctx;
     char have[96];
-    gm_status s = gmi_latent_check_z(l, bank, "bank", m);
-    if (!s) s = gmi_latent_check_z(l, z, "z", n);
+    gm_status s = gmi_core_check_z(l->core, bank, "bank", l->dim, m);
+    if (!s) s = gmi_core_check_z(l->core, z, "z", l->dim, n);
     if (s) return s;
     if (!index) return gmi_fail(c, GM_E_INVALID, "index is NULL");
     gmi_tensor_describe(index, have, sizeof have);

@@ -174,7 +174,7 @@ static gm_status find_direction(gm_latent *l, const gm_tensor *z, const gm_tenso
 {
     const int64_t d = l->dim;
     int64_t n = 0, rows[2];
-    gm_status s = gmi_latent_check_z(l, z, "z", &n);
+    gm_status s = gmi_core_check_z(l->core, z, "z", l->dim, &n);
     if (!s) s = gmi_latent_check_vector(l, labels, "labels", GM_I32, n, 0);
     if (!s) s = check_point(l, direction, "direction");
     if (!s && direction->readonly) s = gmi_fail(l->ctx, GM_E_READONLY, "direction is read-only memory: give a tensor that may be written");

@@ -2,16 +2,17 @@
 /* gan_ring.c: a GAN on 8 Gaussians of deviation 0.01 on the unit circle (mixture.h says what is measured).
  *
  * Preset "unattended" (relativistic, R1 and R2) with nets, gamma, learning rate and steps on top, the same for all seeds: G and D have 4 hidden layers
- * of 400 units; gamma falls from 10 times its final value over the first 30% of the steps, the learning rates along a line to 0 in the second half. */
+ * of 256 units, ReLU; gamma falls from 0.2 to 0.02 over the first 30% of the steps, the learning rates from 0.001 along a line to 0 in the second half.
+ * With leaky_relu 0.2 the bridges between modes take four times as long to thin out. */
 #include "mixture.h"
 #include <math.h>
 
 static void options(const mixture *m, gm_gan_options *o)
 {
-    static const char net[] = "dense 400; leaky_relu 0.2; dense 400; leaky_relu 0.2; dense 400; leaky_relu 0.2; dense 400; leaky_relu 0.2";
+    static const char net[] = "dense 256; relu; dense 256; relu; dense 256; relu; dense 256; relu";
     static char gamma[64], rate[64];
     snprintf(gamma, sizeof gamma, "linear 0.2 0.02 steps=%d", (int)(m->steps * 3 / 10));
-    snprintf(rate, sizeof rate, "linear 0.0003 0 start=%d steps=%d", (int)(m->steps / 2), (int)(m->steps - m->steps / 2));
+    snprintf(rate, sizeof rate, "linear 0.001 0 start=%d steps=%d", (int)(m->steps / 2), (int)(m->steps - m->steps / 2));
     o->generator = o->discriminator = net;
     o->gamma = gamma;
     o->g_schedule = o->d_schedule = rate;
@@ -26,7 +27,7 @@ int main(int argc, char **argv)
     memset(&m, 0, sizeof m);
     m.modes = 8;
     m.sigma = 0.01;
-    m.steps = 24000;
+    m.steps = 12000;
     m.batch = 256;
     for (k = 0; k < m.modes; k++) {
         m.centre[k][0] = cos(0.78539816339744831 * k);

@@ -8,6 +8,7 @@
  * a header before the block, so that gmi_free needs none. Both are safe from any thread. */
 #ifndef GMI_BASE_BASE_H
 #define GMI_BASE_BASE_H
+#include "base/build_info.h"
 #include "genrep/base.h"
 #include "genrep/io.h"
 #include <stdarg.h>
@@ -78,6 +79,8 @@ gm_status gmi_leave(gm_context *c, gm_status s); /* s back; when s is an error n
 /* Records the first cause and returns s. f is gmi_vformat's format. The message is "<call>: <text>". */
 gm_status gmi_fail(gm_context *c, gm_status s, const char *f, ...);
 gm_status gmi_fail_at(gm_context *c, gm_status s, int64_t where, const char *f, ...);
+/* GM_E_UNSUPPORTED for what a build without training does not have. */
+gm_status gmi_no_training(gm_context *c);
 gm_status gmi_fail_os(gm_context *c, gm_status s, int os_error, const char *f, ...);
 typedef struct gmi_callback_state {
     int32_t depth, held;

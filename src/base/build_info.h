@@ -4,6 +4,11 @@
 #ifndef GMI_BASE_BUILD_INFO_H
 #define GMI_BASE_BUILD_INFO_H
 
+/* 0 in a build that does not train (make INFER_ONLY=1). Used as `if (GM_TRAINING)`, so that both branches compile. */
+#ifndef GM_TRAINING
+#define GM_TRAINING 1
+#endif
+
 #define GMI_ABI 0
 #define GMI_FILE_FORMAT 1
 #define GMI_CODEC_VERSION 1

@@ -117,6 +117,11 @@ gm_status gmi_fail_os(gm_context *c, gm_status s, int os_error, const char *f, .
     return s;
 }
 
+gm_status gmi_no_training(gm_context *c)
+{
+    return gmi_fail(c, GM_E_UNSUPPORTED, "this build of the library runs models and does not train or write them: use one that was made without INFER_ONLY=1");
+}
+
 gmi_callback_state gmi_callback_begin(gm_context *c)
 {
     gmi_callback_state s;

@@ -10,16 +10,16 @@ static const gmi_op_info op_infos[] = {
 #include "graph/ops.def"
 #undef OP
 };
-static gmi_shape_rule *const op_shapes[] = {
-#define OP(name, n_in, shape, grad, lower, flags) gmi_shape_##shape,
+static int shape_of(gm_graph *g, gmi_gnode *p)
+{
+    switch (p->op) {
+#define OP(name, n_in, shape, grad, lower, flags) \
+    case GMI_OP_##name: return gmi_shape_##shape(g, p);
 #include "graph/ops.def"
 #undef OP
-};
-gmi_grad_rule *const gmi_op_grads[GMI_OP_COUNT] = {
-#define OP(name, n_in, shape, grad, lower, flags) gmi_grad_##grad,
-#include "graph/ops.def"
-#undef OP
-};
+    }
+    return -1;
+}
 
 const gmi_op_info *gmi_op_table(int32_t op) { return op >= 0 && op < GMI_OP_COUNT ? &op_infos[op] : NULL; }
 
@@ -149,7 +149,7 @@ gm_node gmi_emit(gm_graph *g, gmi_gnode *p)
     if (!g || g->failed) return none;
     if (p->n_in > GMI_MAX_IN || !inputs_valid(g, p))
         return gmi_graph_fail(g, GM_E_INVALID, "%s: an input is not a node of this graph", op_infos[p->op].name);
-    if (op_shapes[p->op](g, p)) {
+    if (shape_of(g, p)) {
         if (!g->failed) gmi_graph_fail(g, GM_E_SHAPE, "%s: shapes do not fit", op_infos[p->op].name);
         return none;
     }

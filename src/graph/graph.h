@@ -18,7 +18,7 @@ enum {
 };
 enum { GMI_F_ELEM = 1 /* elementwise: fuses */, GMI_F_LEAF = 2, GMI_F_RANDOM = 4, GMI_F_ALIAS = 8 /* same bytes, other shape */ };
 typedef struct gmi_op_info {
-    const char *name;
+    char name[20]; /* an array: a pointer costs a relocation, which is larger */
     int32_t n_in;
     uint32_t flags;
 } gmi_op_info;

@@ -4,6 +4,7 @@
  * A kernel is a vector expression and the loop around it; the last, partial vector goes through the same expression with lanes filled by +0 that are
  * never stored, so an element's bits do not depend on its place in the row. The gamma functions exist at every level as well: they are vector code too.
  * Not here: broadcasting and strides (the caller's loop over rows), fused chains (exec/fuse). */
+#include "base/build_info.h"
 #include "kernels/math.h"
 #include "kernels/simd.h"
 
@@ -146,12 +147,22 @@ static void select3(int64_t n, gmi_real *out, const gmi_real *c, const gmi_real 
     GMI_EACH(n, vf_store_n(out + i, select_of(vf_load_n(c + i, k), vf_load_n(a + i, k), vf_load_n(b + i, k)), k));
 }
 
-void GMI_FILL(elem)(gmi_kernels *t)
-{
-#define GMI_ROW(x) t->unary[GMI_U_##x] = u_##x;
+/* A build for devices leaves to the scalar level, which has the same bits, what few networks use. */
+#define VECTOR(x) (GM_TRAINING || GMI_ISA_ID == 1 || !rare_##x)
+enum {
+#define GMI_ROW(x) rare_##x = GMI_U_##x == GMI_U_sin || GMI_U_##x == GMI_U_cos || GMI_U_##x == GMI_U_lgamma || GMI_U_##x == GMI_U_polygamma,
     GMI_UNARY_LIST(GMI_ROW)
 #undef GMI_ROW
-#define GMI_ROW(x) t->binary[GMI_B_##x] = b_##x, t->binary_scalar[GMI_B_##x] = s_##x;
+};
+
+void GMI_FILL(elem)(gmi_kernels *t)
+{
+#define GMI_ROW(x) \
+    if (VECTOR(x)) t->unary[GMI_U_##x] = u_##x;
+    GMI_UNARY_LIST(GMI_ROW)
+#undef GMI_ROW
+#define GMI_ROW(x) \
+    if (GM_TRAINING || GMI_ISA_ID == 1 || GMI_B_##x != GMI_B_pow) t->binary[GMI_B_##x] = b_##x, t->binary_scalar[GMI_B_##x] = s_##x;
     GMI_BINARY_LIST(GMI_ROW)
 #undef GMI_ROW
     t->select = select3;

@@ -152,11 +152,13 @@ static gm_status parse_texts(gm_vae *v, int from_file)
     gmi_buf b;
     gm_status s = parse_layers(c, "encoder", v->o.encoder, from_file, &v->encoder);
     if (!s) s = parse_layers(c, "decoder", v->o.decoder, from_file, &v->decoder);
-    if (!s) s = parse_schedule(v, "beta", &v->o.beta, &v->beta);
-    if (!s && v->o.schedule[0]) s = parse_schedule(v, "schedule", &v->o.schedule, &v->rate);
     if (s) return s;
     v->o.encoder = gm_layer_text(v->encoder);
     v->o.decoder = gm_layer_text(v->decoder);
+    if (!GM_TRAINING) return GM_OK;
+    s = parse_schedule(v, "beta", &v->o.beta, &v->beta);
+    if (!s && v->o.schedule[0]) s = parse_schedule(v, "schedule", &v->o.schedule, &v->rate);
+    if (s) return s;
     gmi_buf_init(&b, c);
     return normalised(v, gmi_core_of_option(c, gmi_optimizer_normalize(c, v->o.optimizer, &b), "optimizer"), &b, &v->o.optimizer);
 }
@@ -181,8 +183,10 @@ void gmi_vae_release(gm_vae *v)
     gmi_free(c, v->kl_dim);
     gmi_free(c, v->sums);
     gmi_free(c, v->m.fit.kl);
-    gm_schedule_destroy(v->beta);
-    gm_schedule_destroy(v->rate);
+    if (GM_TRAINING) {
+        gm_schedule_destroy(v->beta);
+        gm_schedule_destroy(v->rate);
+    }
     gmi_core_free(&v->m);
     gm_layer_destroy(v->encoder);
     gm_layer_destroy(v->decoder);
@@ -257,7 +261,7 @@ static gm_status initial_weights(gm_vae *v)
 {
     gm_graph *g = NULL;
     gm_status s = gmi_vae_training_graph(v, &g);
-    if (!s) s = gmi_vae_layout(v, g, 1);
+    if (!s) s = gmi_vae_layout(v, g, GM_TRAINING);
     if (!s) s = gmi_params_init(v->m.weights, v->m.seed);
     if (!s) gmi_core_average_reset(&v->m);
     gm_graph_destroy(g);
@@ -282,6 +286,7 @@ static gm_status make_optimizer(gm_vae *v)
 gm_status gmi_vae_optimizer_ready(gm_vae *v)
 {
     gmi_core *m = &v->m;
+    if (!GM_TRAINING) return gmi_no_training(m->ctx);
     gm_status s = gmi_core_train_ready(m, 0);
     if (!s && !m->optimizer[0]) s = make_optimizer(v);
     if (!s && m->ema_half_life > 0 && !m->average) { /* loaded for inference, trained now */
@@ -301,7 +306,7 @@ gm_status gm_vae_create(gm_context *c, const gm_spec *x, const gm_vae_options *o
     gmi_enter(c, "vae_create");
     gm_status s = x ? gmi_vae_make(c, x, o, 0, &v) : gmi_fail(c, GM_E_INVALID, "the spec is NULL: gm_dataset_spec gives one");
     if (!s) s = initial_weights(v);
-    if (!s) s = gmi_vae_optimizer_ready(v);
+    if (!s && GM_TRAINING) s = gmi_vae_optimizer_ready(v);
     if (s)
         gmi_vae_release(v);
     else

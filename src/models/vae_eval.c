@@ -92,6 +92,7 @@ static void finish(gm_vae *v, const figures *f, int32_t samples, double beta, gm
 gm_status gmi_vae_evaluate(gm_vae *v, gm_dataset *d, int32_t samples, gmi_tick_fn tick, void *user, gm_record *r, double *criterion)
 {
     gm_context *c = v->m.ctx;
+    if (!GM_TRAINING) return gmi_no_training(c);
     const int64_t count = gmi_dataset_count(d), dim = v->o.latent_dim;
     const int nested = v->sums_taken;
     const double beta = gm_schedule_value(v->beta, v->m.fit.step, 0);
@@ -128,7 +129,7 @@ gm_status gm_vae_evaluate(gm_vae *v, gm_dataset *d, int32_t samples, gm_record *
     full.call = "vae_evaluate";
     if (!d || !r) s = gmi_fail(c, GM_E_INVALID, "%s is NULL", d ? "the record" : "the dataset");
     if (!s && (samples < 1 || samples > 65536)) s = gmi_fail(c, GM_E_RANGE, "samples is %d; 1 to 65536", samples);
-    if (!s) s = gmi_vae_fits(v, d);
+    if (!s && GM_TRAINING) s = gmi_vae_fits(v, d);
     if (!s) s = gmi_vae_evaluate(v, d, samples, NULL, NULL, &full, NULL);
     if (s == GM_E_CANCELLED && !v->m.busy) gmi_cancel_clear(c);
     if (!s) gmi_options_init(r, r->size, &full, sizeof full);

@@ -8,7 +8,7 @@ static gm_status reserve(gm_vae *v, int64_t batch)
     gm_status s = gmi_core_enter(&v->m, 0);
     if (s) return s;
     if (batch < 1) return gmi_fail(v->m.ctx, GM_E_RANGE, "batch is %i; give at least 1", batch);
-    s = gmi_vae_optimizer_ready(v);
+    if (GM_TRAINING) s = gmi_vae_optimizer_ready(v);
     return s ? s : gmi_core_reserve(&v->m, batch);
 }
 
@@ -31,12 +31,12 @@ static gm_status memory(gm_context *c, const gm_spec *x, const gm_vae_options *o
     if (batch < 1) return gmi_fail(c, GM_E_RANGE, "batch is %i; give at least 1", batch);
     gm_status s = gmi_vae_make(c, x, o, 0, &v);
     if (!s) s = gmi_vae_training_graph(v, &g);
-    if (!s) s = gmi_optimizer_bytes(c, v->o.optimizer, (int64_t)(gmi_params_bytes(g, 0) / sizeof(gmi_real)), &moments);
+    if (!s && GM_TRAINING) s = gmi_optimizer_bytes(c, v->o.optimizer, (int64_t)(gmi_params_bytes(g, 0) / sizeof(gmi_real)), &moments);
     if (!s) s = gmi_core_need(&v->m, batch, 1, &work);
     if (!s) s = gmi_core_need(&v->m, batch, 0, &run);
     if (!s) {
         const uint64_t weights = gmi_params_bytes(g, 0);
-        *train = gmi_params_bytes(g, 1) + (v->m.ema_half_life > 0 ? weights : 0) + moments + work.keep;
+        *train = !GM_TRAINING ? 0 : gmi_params_bytes(g, 1) + (v->m.ema_half_life > 0 ? weights : 0) + moments + work.keep;
         *infer = weights + run.keep;
     }
     gm_graph_destroy(g);

@@ -160,6 +160,7 @@ gm_status gm_record_text(const gm_record *given, char *to, size_t n)
     gm_record r;
     line l;
     if (!given || !to || !n) return GM_E_INVALID;
+    if (!GM_TRAINING) return GM_E_UNSUPPORTED;
     gm_record_init(&r, sizeof r);
     if (gmi_options_merge(&r, sizeof r, given)) return GM_E_INVALID;
     l.to = to;
@@ -320,7 +321,7 @@ gm_status gmi_record_log_open(gm_context *c, gm_writer *w, int csv, int append, 
 
 gm_status gmi_record_log_add(gmi_record_log *l, const gm_record *r)
 {
-    if (!l->w || l->failed) return l->failed;
+    if (!GM_TRAINING || !l->w || l->failed) return l->failed;
     l->line.n = 0;
     if (l->titles) csv_titles(&l->line);
     if (l->csv) csv_line(&l->line, r);

@@ -2,7 +2,7 @@
 # A variant is one compiler with one set of flags; its objects live in build/<variant>/, so that a changed flag rebuilds and
 # two variants never mix. What the compiler can do is asked once per variant (mk/probe.sh) and kept in build/<variant>/probe.mk.
 
-NOBUILD_GOALS = clean dist uninstall docs help
+NOBUILD_GOALS = clean dist uninstall docs help amalgamation
 NEEDS_BUILD  := $(if $(MAKECMDGOALS),$(filter-out $(NOBUILD_GOALS),$(MAKECMDGOALS)),all)
 
 # As many jobs as processors when nothing is said; `make clean all` stays in order.

@@ -55,15 +55,15 @@ gmi_kernels_fill_fn GMI_FILL(elem);
     }
 
 /* A NaN passes through each of these: !(x <= 0) is x > 0 or NaN. */
-GMI_INLINE vf relu(vf x) { return vf_keep(vm_not(vf_le(x, vf_zero())), x); }
-GMI_INLINE vf leaky_relu(vf x, vf p) { return vf_sel(vf_lt(vf_zero(), x), x, vf_mul(p, x)); }
-GMI_INLINE vf step(vf x) { return vf_sel(vf_isnan(x), x, vf_keep(vf_lt(vf_zero(), x), vf_set1(1))); }
-GMI_INLINE vf sign(vf x) { return vf_sel(vf_lt(vf_zero(), x), vf_set1(1), vf_sel(vf_lt(x, vf_zero()), vf_set1(-1), x)); }
+GMI_INLINE vf relu_of(vf x) { return vf_keep(vm_not(vf_le(x, vf_zero())), x); }
+GMI_INLINE vf leaky_relu_of(vf x, vf p) { return vf_sel(vf_lt(vf_zero(), x), x, vf_mul(p, x)); }
+GMI_INLINE vf step_of(vf x) { return vf_sel(vf_isnan(x), x, vf_keep(vf_lt(vf_zero(), x), vf_set1(1))); }
+GMI_INLINE vf sign_of(vf x) { return vf_sel(vf_lt(vf_zero(), x), vf_set1(1), vf_sel(vf_lt(x, vf_zero()), vf_set1(-1), x)); }
 GMI_INLINE vf finite(vf x) { return vf_keep(vf_lt(vf_abs(x), vf_set1((gmi_real)GMI_INF)), vf_set1(1)); }
 
 UNARY(neg, vf_neg(x))
 UNARY(abs, vf_abs(x))
-UNARY(sign, sign(x))
+UNARY(sign, sign_of(x))
 UNARY(floor, vf_floor(x))
 UNARY(square, vf_mul(x, x))
 UNARY(recip, vf_div(vf_set1(1), x))
@@ -81,9 +81,9 @@ LONG_UNARY(sin, vf_sin(x))
 LONG_UNARY(cos, vf_cos(x))
 LONG_UNARY(lgamma, vf_lgamma(x))
 LONG_UNARY(digamma, vf_digamma(x))
-UNARY(relu, relu(x))
-UNARY(leaky_relu, leaky_relu(x, p))
-UNARY(step, step(x))
+UNARY(relu, relu_of(x))
+UNARY(leaky_relu, leaky_relu_of(x, p))
+UNARY(step, step_of(x))
 UNARY(isfinite, finite(x))
 
 BINARY(add, vf_add(x, y))

@@ -50,7 +50,7 @@ dist:
 	git archive --format=tar --prefix=libgenrep-$(VERSION)/ HEAD | gzip -9n >build/dist/libgenrep-$(VERSION).tar.gz
 
 # build/amalgamation/genrep.c and genrep.h: the library as two files for a host's own build.
-AMALGAMATION = build/amalgamation
+AMALGAMATION ?= build/amalgamation
 amalgamation:
 	@mkdir -p $(AMALGAMATION)
 	@GM_ISA_SRC='$(ISA_SRC)' GM_ISA_SRC_SSE2='$(ISA_SRC_sse2)' GM_ISA_SRC_SMALL='$(ISA_SRC_small)' GM_INFER_OUT='$(INFER_OUT)' \

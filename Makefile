@@ -79,7 +79,8 @@ help:
 	@echo '  make examples   builds examples/         make experiment NAME=vae_mnist DATA=DIR ARGS="--seed 1"'
 	@echo '  make bench      BENCH_ARGS="--only W1"   make docs    tables of docs/ from the headers'
 	@echo '  make install    PREFIX= LIBDIR= INCLUDEDIR= BINDIR= MANDIR= DESTDIR=; uninstall, dist, clean'
-	@echo 'Settings: CC CFLAGS CPPFLAGS LDFLAGS AR CBLAS ISAS WERROR RUN TESTS'
+	@echo '  make amalgamation   build/amalgamation/genrep.c and genrep.h'
+	@echo 'Settings: CC CFLAGS CPPFLAGS LDFLAGS AR CBLAS ISAS THREADS INFER_ONLY WERROR RUN TESTS'
 
 .PHONY: all help
 .DELETE_ON_ERROR:

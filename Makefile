@@ -23,6 +23,8 @@ ISAS       ?= scalar sse2 avx2 avx512 neon
 THREADS    ?= 1
 # 1: for devices that run models and do not train: see INFER_OUT below and docs/building.md.
 INFER_ONLY ?= 0
+# 0: an error is a status, the call and the words of the status; saves some 20 KiB.
+MESSAGES   ?= 1
 # 1: warnings are errors (check-full and .ci/run set it).
 WERROR     ?= 0
 # Put before every program that is run (RUN='qemu-aarch64 -L /usr/aarch64-linux-gnu').
@@ -37,7 +39,7 @@ WARN    = -Wall -Wextra -Wpedantic -Wshadow -Wmissing-prototypes $(if $(filter 1
 STRICT  = -std=c99 -D_POSIX_C_SOURCE=200809L -D_FILE_OFFSET_BITS=64 -ffp-contract=off -fno-fast-math -fno-math-errno \
           -fno-unsafe-math-optimizations -fno-associative-math -fno-reciprocal-math -fno-finite-math-only -fsigned-zeros
 PTHREAD = $(if $(filter 0,$(THREADS)),,-pthread)
-SWITCHES = $(if $(filter 0,$(THREADS)),-DGM_NO_THREADS=1) $(if $(filter 1,$(INFER_ONLY)),-DGM_TRAINING=0)
+SWITCHES = $(if $(filter 0,$(THREADS)),-DGM_NO_THREADS=1) $(if $(filter 1,$(INFER_ONLY)),-DGM_TRAINING=0) $(if $(filter 0,$(MESSAGES)),-DGM_MESSAGES=0)
 OBJECT  = -fPIC -fvisibility=hidden $(PTHREAD) $(if $(filter 1,$(INFER_ONLY)),-ffunction-sections -fdata-sections)
 # A plain -O2 build is small: for size outside of the kernels, and without unwind tables (callbacks must not throw; with -g they stay).
 LEAN    = $(and $(filter -O2,$(CFLAGS)),$(if $(filter -g%,$(CFLAGS)),,lean))
@@ -80,7 +82,7 @@ help:
 	@echo '  make bench      BENCH_ARGS="--only W1"   make docs    tables of docs/ from the headers'
 	@echo '  make install    PREFIX= LIBDIR= INCLUDEDIR= BINDIR= MANDIR= DESTDIR=; uninstall, dist, clean'
 	@echo '  make amalgamation   build/amalgamation/genrep.c and genrep.h'
-	@echo 'Settings: CC CFLAGS CPPFLAGS LDFLAGS AR CBLAS ISAS THREADS INFER_ONLY WERROR RUN TESTS'
+	@echo 'Settings: CC CFLAGS CPPFLAGS LDFLAGS AR CBLAS ISAS THREADS INFER_ONLY MESSAGES WERROR RUN TESTS'
 
 .PHONY: all help
 .DELETE_ON_ERROR:

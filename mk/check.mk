@@ -35,7 +35,7 @@ quoted     = '$(subst ','\'',$(1))'
 export_env = GM_BUILD='$(B)' GM_RUN=$(call quoted,$(RUN)) GM_ISAS='$(PROBE_ISAS)' GM_ISAS_ASKED='$(ISAS)' GM_VERSION='$(VERSION)' GM_ISA_OBJ='$(ISA_OBJ)' \
              GM_EXAMPLES='$(EXAMPLES)' GM_FUZZ='$(FUZZ)' GM_MAKE='$(MAKE)' CC=$(call quoted,$(CC)) CXX='$(CXX)' AR='$(AR)' CFLAGS=$(call quoted,$(CFLAGS)) \
              CPPFLAGS=$(call quoted,$(CPPFLAGS)) LDFLAGS=$(call quoted,$(LDFLAGS)) LDLIBS='$(LDLIBS)' CBLAS='$(CBLAS)' \
-             GM_THREADS='$(THREADS)' GM_INFER_ONLY='$(INFER_ONLY)'
+             GM_THREADS='$(THREADS)' GM_INFER_ONLY='$(INFER_ONLY)' GM_MESSAGES='$(MESSAGES)'
 chosen     = $(if $(TESTS),$(filter $(addprefix %/,$(TESTS)),$(1)),$(1))
 
 check: all programs

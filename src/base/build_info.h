@@ -9,6 +9,11 @@
 #define GM_TRAINING 1
 #endif
 
+/* 0 in a build whose errors are a status, a call and the words of the status (make MESSAGES=0). */
+#ifndef GM_MESSAGES
+#define GM_MESSAGES 1
+#endif
+
 #define GMI_ABI 0
 #define GMI_FILE_FORMAT 1
 #define GMI_CODEC_VERSION 1

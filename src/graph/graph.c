@@ -65,7 +65,7 @@ gm_status gm_graph_status(const gm_graph *g)
     return gmi_leave(g->ctx, gmi_fail(g->ctx, g->failed, "%s", g->message));
 }
 
-gm_node gmi_graph_fail(gm_graph *g, gm_status s, const char *f, ...)
+gm_node (gmi_graph_fail)(gm_graph *g, gm_status s, const char *f, ...)
 {
     static const gm_node none = {0};
     if (g->failed) return none;
@@ -76,6 +76,10 @@ gm_node gmi_graph_fail(gm_graph *g, gm_status s, const char *f, ...)
     va_end(a);
     return none;
 }
+
+#if !GM_MESSAGES
+gm_node gmi_graph_fail_plain(gm_graph *g, gm_status s) { return (gmi_graph_fail)(g, s, "%s", gm_status_text(s)); }
+#endif
 
 gmi_gnode *gmi_node(const gm_graph *g, gm_node a) { return &g->nodes[a.id - 1]; }
 

@@ -71,6 +71,10 @@ struct gm_graph {
 gmi_gnode *gmi_node(const gm_graph *g, gm_node a); /* valid id only */
 /* First failure of building: sets failed and message; returns id 0. */
 gm_node gmi_graph_fail(gm_graph *g, gm_status s, const char *f, ...);
+#if !GM_MESSAGES
+gm_node gmi_graph_fail_plain(gm_graph *g, gm_status s);
+#define gmi_graph_fail(g, s, ...) ((void)sizeof(gmi_no_text(__VA_ARGS__)), gmi_graph_fail_plain(g, s))
+#endif
 /* Appends "name" to the scope; returns the old length for gmi_graph_leave. Parameter names become "<scope>.<name>". */
 size_t gmi_graph_scope(gm_graph *g, const char *name);
 void gmi_graph_scope_index(gm_graph *g, int32_t i, size_t *old);

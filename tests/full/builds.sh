@@ -54,8 +54,11 @@ if have nm; then
     nm --defined-only "$b/libgenrep.a" 2>/dev/null | awk 'NF == 3 { print $3 }' | sort -u | comm -23 "$tmp/used" - >"$tmp/bad"
     ok_empty "$tmp/bad" "infer: the archive needs nothing that was left out"
 fi
-built INFER_ONLY=1 THREADS=0 ISAS=scalar; host least "$b/libgenrep.a"; bits least
-echo "# size: INFER_ONLY=1 THREADS=0 ISAS=scalar $(kib "$(size "$b/libgenrep.so.0")") KiB"
+built INFER_ONLY=1 ISAS='scalar avx2' MESSAGES=0; host terse "$b/libgenrep.a" -pthread; bits terse
+echo "# size: INFER_ONLY=1 ISAS='scalar avx2' MESSAGES=0 $(kib "$(size "$b/libgenrep.so.0")") KiB"
+"$tmp/terse" use /nowhere 2>&1 >/dev/null | grep -q 'GM_E_IO: vae_load: reading or writing failed: no such file'; ok $? "terse: a failure names the call, the status and the system's reason"
+built INFER_ONLY=1 THREADS=0 ISAS=scalar MESSAGES=0; host least "$b/libgenrep.a"; bits least
+echo "# size: INFER_ONLY=1 THREADS=0 ISAS=scalar MESSAGES=0 $(kib "$(size "$b/libgenrep.so.0")") KiB"
 
 # ---- the amalgamation ----
 variant amalgamation AMALGAMATION="$tmp/a" >"$tmp/log" 2>&1; rc=$?; ok $rc "make amalgamation"; [ $rc = 0 ] || { note <"$tmp/log"; finish; }

@@ -62,7 +62,8 @@ ISA_FLAGS_avx512 = -mavx512f -mavx512vl -mavx512dq -mavx512bw -mavx2 -mfma -mpre
 # twin in models/infer_only.c that refuses. In files that stay, `if (GM_TRAINING)` does the same (base/build_info.h).
 INFER_OUT  = kernels/conv_dw kernels/optim \
              tensor/linalg \
-             format/array format/csv format/csv_table format/deflate format/idx format/npy format/png format/pnm format/safetensors_write format/svg format/wav \
+             format/array format/csv format/csv_table format/deflate format/idx format/npy format/png format/pnm format/safetensors_write \
+             format/svg format/wav \
              graph/grad graph/op_text graph/print \
              train/data_csv train/data_open train/data_pictures train/ema train/optim train/optim_text train/schedule train/series \
              models/vae_fit models/vae_step \

@@ -7,8 +7,8 @@
 #   awk -v list=1 ...                                             only the names that would be renamed, one a line
 #   awk -v undef=1 ...                                            only "#undef X" for each macro the file defines
 #
-# Local are: static functions and objects, typedefs, tags and enum constants at file scope, but for those that begin with gm_ or gmi_ (all=1: those too). The file is cut
-# into tokens; strings, comments and what follows . or -> stay. In the body of a struct a name is renamed where it is a type or an array's size.
+# Local are: static functions and objects, typedefs, tags and enum constants at file scope, but for those that begin with gm_ or gmi_ (all=1: those
+# too). The file is cut into tokens; strings, comments and what follows . or -> stay. In the body of a struct a name is renamed where it is a type or an array's size.
 # With pasted=1 a token before ## is the first half of a local name (u_##name), and so is all that begins with it.
 
 { text = text $0 "\n" }
@@ -55,7 +55,6 @@ function tokens(    s, m, c, start, i) {
         }
         pp[n_tok] = directive
         s = substr(s, m + 1)
-        # long texts: work on pieces, since cutting the front off a megabyte for every token is slow
     }
 }
 

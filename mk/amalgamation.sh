@@ -41,7 +41,8 @@ for layer in base kernels tensor format graph exec nn train models repr; do
 done
 public=$(cd include && echo genrep.h genrep/*.h)
 # Headers first: a file inside a condition must not be the one that brings a header.
-headers=$(cd src && for layer in base kernels tensor format graph exec nn train models repr; do ls $layer/*.h 2>/dev/null; done | grep -v 'kernels/simd\|kernels/math\.h' || :)
+headers=$(cd src && for layer in base kernels tensor format graph exec nn train models repr; do ls $layer/*.h 2>/dev/null; done |
+    grep -v 'kernels/simd\|kernels/math\.h' || :)
 
 # ---- files of a level: section NAME ----
 level_headers="kernels/simd.h kernels/simd_scalar.h kernels/simd_sse2.h kernels/simd_avx2.h kernels/simd_avx512.h kernels/simd_neon.h kernels/math.h"
@@ -50,7 +51,10 @@ section() {
     s=$1; root=$work/$s; files=
     mkdir -p "$root/kernels"
     for h in $level_headers; do
-        case "$s $h" in *simd.h|*math.h|"scalar kernels/simd_scalar.h") ;; scalar*|*simd_scalar.h) : >"$root/$h"; continue ;; esac
+        case "$s $h" in
+        *simd.h|*math.h|"scalar kernels/simd_scalar.h") ;;
+        scalar*|*simd_scalar.h) : >"$root/$h"; continue ;; # of the other section
+        esac
         awk -v prefix="${s}__" -v also="$also" -v pasted=1 -f mk/amalgamation.awk "src/$h" >"$root/$h"
     done
     for k in $GM_ISA_SRC; do

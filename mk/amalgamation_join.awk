@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # amalgamation_join.awk: prints files one behind the other; an included header of the project stands where it is first asked for, a .def file everywhere.
-#   awk -v roots='DIR1 DIR2' -v skip='HEADERS' -f amalgamation_join.awk FILE...     files and headers are looked for in the roots in turn; skipped headers vanish
+#   awk -v roots='DIR1 DIR2' -v skip='HEADERS' -v once='HEADERS' -f amalgamation_join.awk FILE...
+# Files and headers are looked for in the roots in turn; skipped headers vanish, so do those that are there already (once).
 
 function open_name(name,    i, path, line) {
     for (i = 1; i <= n_roots; i++) {

@@ -10,7 +10,9 @@ comma   := ,
 empty   :=
 # From CMAKEDIR to the headers: up from LIBDIR as long as both are below PREFIX, else as it is.
 up        = $(subst $(empty) ,,$(foreach d,$(subst /, ,$(1)),../))
-CMAKEINC  = $(if $(and $(filter $(PREFIX)/%,$(LIBDIR)),$(filter $(PREFIX)/%,$(INCLUDEDIR))),$${CMAKE_CURRENT_LIST_DIR}/../../$(call up,$(LIBDIR:$(PREFIX)/%=%))$(INCLUDEDIR:$(PREFIX)/%=%),$(INCLUDEDIR))
+below     = $(filter $(PREFIX)/%,$(1))
+CMAKEREL  = $${CMAKE_CURRENT_LIST_DIR}/../../$(call up,$(LIBDIR:$(PREFIX)/%=%))$(INCLUDEDIR:$(PREFIX)/%=%)
+CMAKEINC  = $(if $(and $(call below,$(LIBDIR)),$(call below,$(INCLUDEDIR))),$(CMAKEREL),$(INCLUDEDIR))
 numbers   = $(subst ., ,$(VERSION))
 
 lib/%.cmake: pkgconfig/%.cmake.in FORCE

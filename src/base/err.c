@@ -120,13 +120,14 @@ gm_status (gmi_fail_os)(gm_context *c, gm_status s, int os_error, const char *f,
 #if !GM_MESSAGES
 gm_status gmi_fail_plain(gm_context *c, gm_status s, int64_t where, int os_error)
 {
-    return os_error ? (gmi_fail_os)(c, s, os_error, "%s: %s", gm_status_text(s), gmi_os_error_text(os_error)) : (gmi_fail_at)(c, s, where, "%s", gm_status_text(s));
+    if (os_error) return (gmi_fail_os)(c, s, os_error, "%s: %s", gm_status_text(s), gmi_os_error_text(os_error));
+    return (gmi_fail_at)(c, s, where, "%s", gm_status_text(s));
 }
 #endif
 
 gm_status gmi_no_training(gm_context *c)
 {
-    return (gmi_fail)(c, GM_E_UNSUPPORTED, "this build of the library runs models and does not train or write them: use one that was made without INFER_ONLY=1");
+    return (gmi_fail)(c, GM_E_UNSUPPORTED, "this build of the library runs models and does not train or write them: use one made without INFER_ONLY=1");
 }
 
 gmi_callback_state gmi_callback_begin(gm_context *c)

@@ -71,7 +71,7 @@ gm_status gm_dataset_open_reader(gm_context *c, const gm_reader *r, const char *
 
 static void refuse_node(gm_graph *g, const char *what)
 {
-    if (g) (gmi_graph_fail)(g, GM_E_UNSUPPORTED, "%s: this build of the library does not train: use one that was made without INFER_ONLY=1", what);
+    if (g) (gmi_graph_fail)(g, GM_E_UNSUPPORTED, "%s: this build of the library does not train: use one made without INFER_ONLY=1", what);
 }
 
 gm_node gm_op(gm_graph *g, const char *op, int32_t n, const gm_node *in, const char *o)

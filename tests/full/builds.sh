@@ -7,9 +7,15 @@ cc=$CC; mkdir "$tmp/want"
 size() { strip --strip-unneeded -o "$tmp/stripped" "$1" 2>/dev/null && wc -c <"$tmp/stripped" | tr -d ' '; }
 kib() { awk -v n="${1:-0}" 'BEGIN { printf "%.1f", n / 1024 }'; }
 # built MAKE-ARGUMENTS: the folder of a variant, built; $b is it.
-built() { variant all WERROR=1 CC="$cc" "$@" >"$tmp/log" 2>&1; rc=$?; b=$(variant print-build WERROR=1 CC="$cc" "$@"); ok $rc "make $*"; [ $rc = 0 ] || note <"$tmp/log"; }
+built() {
+    variant all WERROR=1 CC="$cc" "$@" >"$tmp/log" 2>&1; rc=$?; ok $rc "make $*"; [ $rc = 0 ] || note <"$tmp/log"
+    b=$(variant print-build WERROR=1 CC="$cc" "$@")
+}
 # host NAME LIBRARY FLAGS: links host.c.
-host() { n=$1; shift; $cc -std=c99 -O1 -Iinclude -o "$tmp/$n" tests/full/host.c "$@" >"$tmp/log" 2>&1; rc=$?; ok $rc "$n links"; [ $rc = 0 ] || note <"$tmp/log"; }
+host() {
+    n=$1; shift
+    $cc -std=c99 -O1 -Iinclude -o "$tmp/$n" tests/full/host.c "$@" >"$tmp/log" 2>&1; rc=$?; ok $rc "$n links"; [ $rc = 0 ] || note <"$tmp/log"
+}
 use() { "$tmp/$1" use "$tmp/want" 2>"$tmp/err"; }
 # bits NAME: inference has the bits of the usual build.
 bits() { use "$1" >"$tmp/got"; cmp "$tmp/got" "$tmp/bits" >"$tmp/bad" 2>&1; ok_empty "$tmp/bad" "$1: inference has the same bits"; }
@@ -33,7 +39,8 @@ done
 # ---- no threads ----
 built THREADS=0; host nothreads "$b/libgenrep.a"; bits nothreads; trains nothreads
 "$tmp/nothreads" use "$tmp/want" 2>&1 >/dev/null | grep -q '^threads 1$'; ok $? "nothreads: two threads asked for are one, and no failure"
-if have nm; then { nm -u "$b/libgenrep.a" 2>/dev/null; nm -D -u "$b/libgenrep.so.0"; } | grep -i pthread >"$tmp/bad"; ok_empty "$tmp/bad" "no symbol of pthreads"
+if have nm; then
+    { nm -u "$b/libgenrep.a" 2>/dev/null; nm -D -u "$b/libgenrep.so.0"; } | grep -i pthread >"$tmp/bad"; ok_empty "$tmp/bad" "no symbol of pthreads"
 else skip "nm not installed"; fi
 echo "# size: THREADS=0 $(kib "$(size "$b/libgenrep.so.0")") KiB"
 suite "THREADS=0" CC="$cc" THREADS=0
@@ -42,21 +49,24 @@ suite "THREADS=0" CC="$cc" THREADS=0
 for isas in scalar 'scalar avx2' 'scalar sse2 avx2 avx512'; do
     built INFER_ONLY=1 ISAS="$isas"; host infer "$b/libgenrep.a" -pthread; bits infer
     echo "# size: INFER_ONLY=1 ISAS='$isas' $(kib "$(size "$b/libgenrep.so.0")") KiB"
-    [ "$isas" = 'scalar avx2' ] && { n=$(size "$b/libgenrep.so.0"); [ "${n:-0}" -gt 0 ] && [ "$n" -lt $((250 * 1024)) ]; ok $? "stripped $(kib "$n") KiB, below 250"; }
+    [ "$isas" = 'scalar avx2' ] || continue
+    n=$(size "$b/libgenrep.so.0"); [ "${n:-0}" -gt 0 ] && [ "$n" -lt $((250 * 1024)) ]; ok $? "stripped $(kib "$n") KiB, below 250"
 done
 "$tmp/infer" refuse "$tmp/want" >"$tmp/refused" 2>"$tmp/err"
 [ "$(grep -c 'GM_E_UNSUPPORTED: .*INFER_ONLY' "$tmp/refused")" = 8 ] && grep -q '^vae_optimizer: NULL' "$tmp/refused"; rc=$?
 ok $rc "infer: eight calls of training are GM_E_UNSUPPORTED, with a message"; [ $rc = 0 ] || note <"$tmp/refused"
 if have nm; then
     nm -D --defined-only "$b/libgenrep.so.0" | awk 'NF == 3 { print $3 }' | sed 's/@.*//' | sort -u >"$tmp/exported"
-    sed -n 's/^\(gm_[a-z0-9_]*\) .*/\1/p' docs/symbols.txt | sort -u | comm -3 - "$tmp/exported" >"$tmp/bad"; ok_empty "$tmp/bad" "infer: exports the same symbols"
+    sed -n 's/^\(gm_[a-z0-9_]*\) .*/\1/p' docs/symbols.txt | sort -u | comm -3 - "$tmp/exported" >"$tmp/bad"
+    ok_empty "$tmp/bad" "infer: exports the same symbols"
     nm -u "$b/libgenrep.a" 2>/dev/null | awk 'NF >= 2 && $1 == "U" && $2 ~ /^gmi?_/ { print $2 }' | sort -u >"$tmp/used"
     nm --defined-only "$b/libgenrep.a" 2>/dev/null | awk 'NF == 3 { print $3 }' | sort -u | comm -23 "$tmp/used" - >"$tmp/bad"
     ok_empty "$tmp/bad" "infer: the archive needs nothing that was left out"
 fi
 built INFER_ONLY=1 ISAS='scalar avx2' MESSAGES=0; host terse "$b/libgenrep.a" -pthread; bits terse
 echo "# size: INFER_ONLY=1 ISAS='scalar avx2' MESSAGES=0 $(kib "$(size "$b/libgenrep.so.0")") KiB"
-"$tmp/terse" use /nowhere 2>&1 >/dev/null | grep -q 'GM_E_IO: vae_load: reading or writing failed: no such file'; ok $? "terse: a failure names the call, the status and the system's reason"
+"$tmp/terse" use /nowhere 2>&1 >/dev/null | grep -q 'GM_E_IO: vae_load: reading or writing failed: no such file'
+ok $? "terse: a failure names the call, the status and the system's reason"
 built INFER_ONLY=1 THREADS=0 ISAS=scalar MESSAGES=0; host least "$b/libgenrep.a"; bits least
 echo "# size: INFER_ONLY=1 THREADS=0 ISAS=scalar MESSAGES=0 $(kib "$(size "$b/libgenrep.so.0")") KiB"
 
@@ -71,7 +81,10 @@ for c in gcc clang; do
     object $c once -std=c99 -O2 ${x86:+-mavx2 -mfma}; host once -I"$tmp/a" "$tmp/once.o" -pthread; bits once; trains once
     object $c scalar -std=gnu99 -O1 -DGM_ISA=scalar ${x86:+-DGM_HAVE_SSE2=1 -DGM_HAVE_AVX2=1}
     others=
-    if [ "$x86" ]; then object $c sse2 -std=gnu99 -O1 -DGM_ISA=sse2; object $c avx2 -std=gnu99 -O1 -mavx2 -mfma -DGM_ISA=avx2; others="$tmp/sse2.o $tmp/avx2.o"; fi
+    if [ "$x86" ]; then
+        object $c sse2 -std=gnu99 -O1 -DGM_ISA=sse2; object $c avx2 -std=gnu99 -O1 -mavx2 -mfma -DGM_ISA=avx2
+        others="$tmp/sse2.o $tmp/avx2.o"
+    fi
     # shellcheck disable=SC2086
     host levels "$tmp/scalar.o" $others -pthread; bits levels; trains levels
     object $c infer -std=c99 -Os -DGM_TRAINING=0 -DGM_NO_THREADS=1 -Wframe-larger-than=16384; host device "$tmp/infer.o"; bits device

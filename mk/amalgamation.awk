@@ -8,7 +8,8 @@
 #   awk -v undef=1 ...                                            only "#undef X" for each macro the file defines
 #
 # Local are: static functions and objects, typedefs, tags and enum constants at file scope, but for those that begin with gm_ or gmi_ (all=1: those
-# too). The file is cut into tokens; strings, comments and what follows . or -> stay. In the body of a struct a name is renamed where it is a type or an array's size.
+# too). The file is cut into tokens; strings, comments and what follows . or -> stay. In the body of a struct a name is renamed where it is a type or
+# an array's size.
 # With pasted=1 a token before ## is the first half of a local name (u_##name), and so is all that begins with it.
 
 { text = text $0 "\n" }

@@ -2,6 +2,10 @@
 # Tests. Each tests/*.c is a TAP program; opcheck* and oracle* are built against the float and the double library (_f32, _f64).
 # tests/support/*.c is linked into all of them. Scripts of tests/scripts print TAP as well and read the environment set here.
 
+ifneq ($(and $(filter 1,$(INFER_ONLY)),$(filter check%,$(MAKECMDGOALS))),)
+$(error the tests train: builds with INFER_ONLY=1 are checked by tests/full/builds.sh)
+endif
+
 BOTH_SRC   := $(sort $(wildcard tests/opcheck*.c tests/oracle*.c))
 TEST_SRC   := $(filter-out $(BOTH_SRC),$(sort $(wildcard tests/*.c)))
 SUPPORT    := $(wildcard tests/support/*.c)

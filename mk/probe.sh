@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # probe.sh DIR: writes DIR/probe.mk, what the compiler of the environment (CC, AR, CFLAGS, STRICT, ISAS) can do for its target.
-# Compiles only; nothing is run. PROBE_FLAGS: flags taken; PROBE_ISAS: levels; PROBE_AR: archive flags; PROBE_SO: shared link flags.
+# Compiles only; nothing is run. PROBE_FLAGS: flags taken; PROBE_ISAS: levels; PROBE_AR: archive flags; PROBE_SO: shared link flags; PROBE_SMALL,
+# PROBE_LOOPS: of the smallest code, everywhere and where no time is spent.
 dir=$1
 [ -s "$dir/probe.mk" ] && exit 0
 mkdir -p "$dir" || exit 1
@@ -30,6 +31,8 @@ compiles "$main" -fexcess-precision=fast && flags="$flags -fexcess-precision=fas
 small=-Os
 compiles "$main" -Oz && small=-Oz
 compiles "$main" -fno-caller-saves && small="$small -fno-caller-saves"
+loops=
+compiles "$main" -fno-ivopts -fno-tree-loop-im -fno-move-loop-invariants && loops="-fno-ivopts -fno-tree-loop-im -fno-move-loop-invariants"
 
 isas=scalar
 x86='#include <immintrin.h>'
@@ -72,5 +75,6 @@ eval "$CC $CFLAGS $so $gc -Wl,-z,noseparate-code -o $t/p.so $t/p.o" >/dev/null 2
     echo "PROBE_AR = $arflags"
     echo "PROBE_SO = $so"
     echo "PROBE_SMALL = $small"
+    echo "PROBE_LOOPS = $loops"
     echo "PROBE_GC = $gc"
 } >"$t/out" && mv "$t/out" "$dir/probe.mk"

@@ -11,7 +11,7 @@
 
 /* 0 in a build whose errors are a status, a call and the words of the status (make MESSAGES=0). */
 #ifndef GM_MESSAGES
-#define GM_MESSAGES 1
+#define GM_MESSAGES GM_TRAINING
 #endif
 
 #define GMI_ABI 0

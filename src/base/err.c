@@ -127,7 +127,7 @@ gm_status gmi_fail_plain(gm_context *c, gm_status s, int64_t where, int os_error
 
 gm_status gmi_no_training(gm_context *c)
 {
-    return (gmi_fail)(c, GM_E_UNSUPPORTED, "this build of the library runs models and does not train or write them: use one made without INFER_ONLY=1");
+    return (gmi_fail)(c, GM_E_UNSUPPORTED, "this build of the library runs models and does not make, train or write them: use one made without INFER_ONLY=1");
 }
 
 gmi_callback_state gmi_callback_begin(gm_context *c)

@@ -14,7 +14,7 @@
 #define DEPTH_MAX 10          /* the top, a tensor, and 8 more in an unknown field */
 #define EXTRA_MAX 32
 
-static const char *const dtype_names[] = {
+static const char dtype_names[][12] = {
     "?",
 #define ROW(name, bits) #name,
     GMI_ST_DTYPES(ROW)

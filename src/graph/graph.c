@@ -5,8 +5,13 @@
  * fails, or that is given id 0, returns id 0; the first failure is kept and reported by compile. */
 #include "graph/ops.h"
 
+#if GMI_OP_NAMES
+#define OP_NAME(name) #name
+#else
+#define OP_NAME(name) ""
+#endif
 static const gmi_op_info op_infos[] = {
-#define OP(name, n_in, shape, grad, lower, flags) {#name, n_in, flags},
+#define OP(name, n_in, shape, grad, lower, flags) {OP_NAME(name), n_in, flags},
 #include "graph/ops.def"
 #undef OP
 };

@@ -17,10 +17,12 @@ enum {
     GMI_OP_COUNT
 };
 enum { GMI_F_ELEM = 1 /* elementwise: fuses */, GMI_F_LEAF = 2, GMI_F_RANDOM = 4, GMI_F_ALIAS = 8 /* same bytes, other shape */ };
+/* Names are for texts, prints and messages. */
+#define GMI_OP_NAMES (GM_TRAINING || GM_MESSAGES)
 typedef struct gmi_op_info {
-    char name[20]; /* an array: a pointer costs a relocation, which is larger */
-    int32_t n_in;
-    uint32_t flags;
+    char name[GMI_OP_NAMES ? 20 : 1]; /* an array: a pointer costs a relocation, which is larger */
+    int8_t n_in;
+    uint8_t flags;
 } gmi_op_info;
 const gmi_op_info *gmi_op_table(int32_t op);
 int32_t gmi_op_find(const char *name); /* -1 when unknown */

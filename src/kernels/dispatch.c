@@ -23,13 +23,13 @@
 #define GM_HAVE_NEON 0
 #endif
 
-/* A build for devices has no optimizers, and draws random numbers at the scalar level (Makefile, ISA_SRC). */
+/* A build for devices has no optimizers, and draws random numbers and reduces at the scalar level (Makefile, ISA_SRC_small). */
 #if GM_TRAINING
 #define ALL_FILES(isa) gmi_fill_elem_##isa, gmi_fill_reduce_##isa, gmi_fill_gemm_tile_##isa, gmi_fill_random_##isa, gmi_fill_optim_##isa
 #define SCALAR_FILES ALL_FILES(scalar)
 #else
-#define ALL_FILES(isa) gmi_fill_elem_##isa, gmi_fill_reduce_##isa, gmi_fill_gemm_tile_##isa
-#define SCALAR_FILES ALL_FILES(scalar), gmi_fill_random_scalar
+#define ALL_FILES(isa) gmi_fill_elem_##isa, gmi_fill_gemm_tile_##isa
+#define SCALAR_FILES ALL_FILES(scalar), gmi_fill_reduce_scalar, gmi_fill_random_scalar
 #endif
 gmi_kernels_fill_fn SCALAR_FILES;
 #if GM_HAVE_SSE2

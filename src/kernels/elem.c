@@ -147,10 +147,12 @@ static void select3(int64_t n, gmi_real *out, const gmi_real *c, const gmi_real 
     GMI_EACH(n, vf_store_n(out + i, select_of(vf_load_n(c + i, k), vf_load_n(a + i, k), vf_load_n(b + i, k)), k));
 }
 
-/* A build for devices leaves to the scalar level, which has the same bits, what few networks use. */
-#define VECTOR(x) (GM_TRAINING || GMI_ISA_ID == 1 || !rare_##x)
+/* A build for devices leaves to the scalar level, which has the same bits, what few networks use, and has no polygamma: it is lgamma's derivative. */
+#define HAVE(x) (GM_TRAINING || (GMI_ISA_ID == 1 ? GMI_U_##x != GMI_U_polygamma : !rare_##x))
 enum {
-#define GMI_ROW(x) rare_##x = GMI_U_##x == GMI_U_sin || GMI_U_##x == GMI_U_cos || GMI_U_##x == GMI_U_lgamma || GMI_U_##x == GMI_U_polygamma,
+#define GMI_ROW(x)                                                                                                         \
+    rare_##x = GMI_U_##x == GMI_U_sin || GMI_U_##x == GMI_U_cos || GMI_U_##x == GMI_U_log1p || GMI_U_##x == GMI_U_lgamma || \
+               GMI_U_##x == GMI_U_polygamma,
     GMI_UNARY_LIST(GMI_ROW)
 #undef GMI_ROW
 };
@@ -158,7 +160,7 @@ enum {
 void GMI_FILL(elem)(gmi_kernels *t)
 {
 #define GMI_ROW(x) \
-    if (VECTOR(x)) t->unary[GMI_U_##x] = u_##x;
+    if (HAVE(x)) t->unary[GMI_U_##x] = u_##x;
     GMI_UNARY_LIST(GMI_ROW)
 #undef GMI_ROW
 #define GMI_ROW(x) \

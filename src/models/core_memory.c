@@ -86,7 +86,7 @@ gm_status gmi_core_budget(gmi_core *m, int64_t batch, int inference)
 {
     gm_context *c = m->ctx;
     gmi_need n;
-    if (!c->mem_limit) return GM_OK;
+    if (!GM_TRAINING || !c->mem_limit) return GM_OK; /* the program that does not fit says so, without the batch that would */
     gm_status s = need_of(m, batch, inference, &n);
     if (s && s != GM_E_BUDGET) return s;
     if (!s && gmi_memory_now(c) + n.most <= c->mem_limit) return GM_OK;

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* infer_only.c: what a build without training (make INFER_ONLY=1) answers for the calls that it leaves out.
  *
- * The Makefile's INFER_OUT lists whole files that such a build does not compile; each public function of theirs has a twin here that refuses with
- * GM_E_UNSUPPORTED, or does nothing where it has no status, so that every build exports the same symbols. Public functions of files that stay refuse in place,
+ * The Makefile's INFER_OUT lists whole files that such a build does not compile; each public function of theirs has a twin here, or in repr/infer_only.c, that refuses
+ * with GM_E_UNSUPPORTED, or does nothing where it has no status, so that every build exports the same symbols. Public functions of files that stay refuse in place,
  * behind `if (GM_TRAINING)`. tests/full/builds.sh compares the symbols with docs/symbols.txt. No optimizer, schedule or dataset can exist here. */
 #include "exec/exec.h"
-#include "genrep/viz.h"
 #include "graph/graph.h"
+#include "models/gan.h"
+#include "models/model.h"
 #include "models/vae.h"
 
 /* A whole refused call. */
@@ -19,6 +20,7 @@ static gm_status refuse(gm_context *c, const char *call)
 
 static gm_context *of_tensor(const gm_tensor *t) { return t ? t->ctx : NULL; }
 static gm_context *of_vae(const gm_vae *v) { return v ? v->m.ctx : NULL; }
+static gm_context *of_gan(const gm_gan *g) { return g ? g->m.ctx : NULL; }
 
 /* ---- files and datasets ---- */
 
@@ -183,36 +185,32 @@ void gm_vae_set_extra_loss(gm_vae *v, gm_loss_fn fn, void *user)
     (void)user;
 }
 
-/* ---- pictures ---- */
-
-gm_status gm_viz_grid(gm_context *c, const gm_tensor *images, int32_t columns, gm_writer *png)
+gm_status gm_gan_step(gm_gan *g, const gm_tensor *x, const gm_tensor *cond, gm_record *r)
 {
-    (void)images;
-    (void)columns;
-    (void)png;
-    return refuse(c, "viz_grid");
+    (void)x;
+    (void)cond;
+    (void)r;
+    return refuse(of_gan(g), "gan_step");
 }
 
-gm_status gm_viz_scatter(gm_context *c, const gm_tensor *z, const gm_tensor *labels, gm_writer *svg)
+gm_status gm_gan_fit(gm_gan *g, gm_dataset *d, const gm_fit_options *o)
 {
-    (void)z;
-    (void)labels;
-    (void)svg;
-    return refuse(c, "viz_scatter");
+    (void)d;
+    (void)o;
+    return refuse(of_gan(g), "gan_fit");
 }
 
-gm_status gm_viz_pca(gm_context *c, const gm_tensor *z, gm_tensor *map)
+gm_status gm_gan_evaluate(gm_gan *g, gm_dataset *d, int32_t samples, gm_record *r)
 {
-    (void)z;
-    (void)map;
-    return refuse(c, "viz_pca");
+    (void)d;
+    (void)samples;
+    (void)r;
+    return refuse(of_gan(g), "gan_evaluate");
 }
 
-gm_status gm_viz_curves(gm_context *c, int32_t n, const char *const *names, gm_tensor *const *y, gm_writer *svg)
+gm_status gm_model_print(gm_context *c, const gm_model *m, gm_writer *w)
 {
-    (void)n;
-    (void)names;
-    (void)y;
-    (void)svg;
-    return refuse(c, "viz_curves");
+    (void)m;
+    (void)w;
+    return refuse(c, "model_print");
 }

@@ -404,7 +404,7 @@ static gm_status destination(void *user, const gmi_st_entry *e, gmi_st_dest *d)
 
 gm_status gmi_model_part(const gmi_model_file *file, const gmi_st_entry *e, int32_t *part)
 {
-    static const char *const names[] = {"scaling.scale", "scaling.shift", "calibration.mean", "calibration.precision"};
+    static const char names[][22] = {"scaling.scale", "scaling.shift", "calibration.mean", "calibration.precision"};
     int32_t i = 0;
     *part = GMI_PART_WEIGHT;
     while (i < (int32_t)GMI_COUNT(names) && strcmp(e->name, names[i])) i++;

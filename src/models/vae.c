@@ -36,7 +36,7 @@ void gm_vae_options_init(gm_vae_options *o, size_t size)
 
 const char *gm_likelihood_name(gm_likelihood l)
 {
-    static const char *const names[] = {"auto", "bernoulli", "gaussian", "logistic", "beta_binomial", "categorical", "columns"};
+    static const char names[][14] = {"auto", "bernoulli", "gaussian", "logistic", "beta_binomial", "categorical", "columns"};
     return l >= 0 && l < (int32_t)GMI_COUNT(names) ? names[l] : "unknown likelihood";
 }
 
@@ -63,6 +63,7 @@ static const preset presets[] = {
 gm_status gm_vae_options_preset(gm_vae_options *o, const char *name)
 {
     if (!o || !name || o->size < offsetof(gm_vae_options, latent_dim) + sizeof o->latent_dim) return GM_E_INVALID;
+    if (!GM_TRAINING) return GM_E_UNSUPPORTED;
     for (int32_t i = 0; i < (int32_t)GMI_COUNT(presets); i++) {
         if (strcmp(presets[i].name, name)) continue;
         o->encoder = presets[i].encoder;
@@ -254,14 +255,14 @@ static gm_status layout_average(gm_vae *v, const gm_graph *g)
 gm_status gmi_vae_layout(gm_vae *v, const gm_graph *g, int train)
 {
     gm_status s = gmi_params_layout(v->m.ctx, g, train, &v->m.weights);
-    return !s && train ? layout_average(v, g) : s;
+    return !s && GM_TRAINING && train ? layout_average(v, g) : s;
 }
 
 static gm_status initial_weights(gm_vae *v)
 {
     gm_graph *g = NULL;
     gm_status s = gmi_vae_training_graph(v, &g);
-    if (!s) s = gmi_vae_layout(v, g, GM_TRAINING);
+    if (!s) s = gmi_vae_layout(v, g, 1);
     if (!s) s = gmi_params_init(v->m.weights, v->m.seed);
     if (!s) gmi_core_average_reset(&v->m);
     gm_graph_destroy(g);
@@ -304,9 +305,10 @@ gm_status gm_vae_create(gm_context *c, const gm_spec *x, const gm_vae_options *o
     if (out) *out = NULL;
     if (!c || !out) return GM_E_INVALID;
     gmi_enter(c, "vae_create");
+    if (!GM_TRAINING) return gmi_leave(c, gmi_no_training(c));
     gm_status s = x ? gmi_vae_make(c, x, o, 0, &v) : gmi_fail(c, GM_E_INVALID, "the spec is NULL: gm_dataset_spec gives one");
     if (!s) s = initial_weights(v);
-    if (!s && GM_TRAINING) s = gmi_vae_optimizer_ready(v);
+    if (!s) s = gmi_vae_optimizer_ready(v);
     if (s)
         gmi_vae_release(v);
     else

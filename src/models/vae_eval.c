@@ -125,11 +125,12 @@ gm_status gm_vae_evaluate(gm_vae *v, gm_dataset *d, int32_t samples, gm_record *
     gm_context *c = v->m.ctx;
     gm_status s = GM_OK;
     gmi_enter(c, "vae_evaluate");
+    if (!GM_TRAINING) return gmi_leave(c, gmi_no_training(c));
     gm_record_init(&full, sizeof full);
     full.call = "vae_evaluate";
     if (!d || !r) s = gmi_fail(c, GM_E_INVALID, "%s is NULL", d ? "the record" : "the dataset");
     if (!s && (samples < 1 || samples > 65536)) s = gmi_fail(c, GM_E_RANGE, "samples is %d; 1 to 65536", samples);
-    if (!s && GM_TRAINING) s = gmi_vae_fits(v, d);
+    if (!s) s = gmi_vae_fits(v, d);
     if (!s) s = gmi_vae_evaluate(v, d, samples, NULL, NULL, &full, NULL);
     if (s == GM_E_CANCELLED && !v->m.busy) gmi_cancel_clear(c);
     if (!s) gmi_options_init(r, r->size, &full, sizeof full);

@@ -27,16 +27,17 @@ static gm_status memory(gm_context *c, const gm_spec *x, const gm_vae_options *o
     gmi_need work, run;
     memset(&work, 0, sizeof work);
     memset(&run, 0, sizeof run);
+    if (!GM_TRAINING) return gmi_no_training(c);
     if (!x) return gmi_fail(c, GM_E_INVALID, "the spec is NULL: gm_dataset_spec gives one");
     if (batch < 1) return gmi_fail(c, GM_E_RANGE, "batch is %i; give at least 1", batch);
     gm_status s = gmi_vae_make(c, x, o, 0, &v);
     if (!s) s = gmi_vae_training_graph(v, &g);
-    if (!s && GM_TRAINING) s = gmi_optimizer_bytes(c, v->o.optimizer, (int64_t)(gmi_params_bytes(g, 0) / sizeof(gmi_real)), &moments);
+    if (!s) s = gmi_optimizer_bytes(c, v->o.optimizer, (int64_t)(gmi_params_bytes(g, 0) / sizeof(gmi_real)), &moments);
     if (!s) s = gmi_core_need(&v->m, batch, 1, &work);
     if (!s) s = gmi_core_need(&v->m, batch, 0, &run);
     if (!s) {
         const uint64_t weights = gmi_params_bytes(g, 0);
-        *train = !GM_TRAINING ? 0 : gmi_params_bytes(g, 1) + (v->m.ema_half_life > 0 ? weights : 0) + moments + work.keep;
+        *train = gmi_params_bytes(g, 1) + (v->m.ema_half_life > 0 ? weights : 0) + moments + work.keep;
         *infer = weights + run.keep;
     }
     gm_graph_destroy(g);

@@ -72,6 +72,10 @@ static int parse(const char *s, size_t n, parsed *out)
 size_t gmi_init_text(const char *init, size_t n, char *to, size_t cap)
 {
     parsed p;
+    if (!GM_TRAINING) { /* kept, not understood: nothing begins here */
+        if (n < cap) memcpy(to, init, n), to[n] = 0;
+        return n;
+    }
     if (parse(init, n, &p)) return 0;
     if (p.n == 0) return gmi_format(to, cap, "%s", p.r->word);
     if (p.n == 1) return gmi_format(to, cap, "%s:%g", p.r->word, p.a[0]);

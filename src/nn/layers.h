@@ -22,13 +22,13 @@ typedef enum gmi_arg_form { GMI_BY_NAME, GMI_BY_PLACE /* or by name */, GMI_BY_L
 
 /* Texts of tables are arrays: a pointer would cost a relocation, which is larger than most of them. */
 typedef struct gmi_arg_spec {
-    char name[20], alias[20]; /* the canonical name and PyTorch's ("" when equal) */
-    gmi_arg_kind kind;
-    gmi_arg_form form;
-    int32_t required;
-    int32_t most;             /* sizes: how many at most */
+    char name[16], alias[19]; /* the canonical name and PyTorch's ("" when equal) */
+    int8_t kind;              /* gmi_arg_kind */
+    int8_t form;              /* gmi_arg_form */
+    int8_t required;
+    int8_t most;              /* sizes: how many at most */
     double dflt, lo, hi;
-    char choices[24];         /* separated by blanks */
+    char choices[17];         /* separated by blanks */
 } gmi_arg_spec;
 
 typedef struct gmi_arg {

@@ -10,7 +10,7 @@
 
 const char *gm_scaling_name(gm_scaling s)
 {
-    static const char *const names[] = {"auto", "none", "unit", "signed", "standard"};
+    static const char names[][9] = {"auto", "none", "unit", "signed", "standard"};
     return s >= 0 && s < (gm_scaling)GMI_COUNT(names) ? names[s] : "unknown";
 }
 

@@ -67,7 +67,7 @@ gm_status gm_graph_status(const gm_graph *g)
     if (!g) return GM_E_INVALID;
     if (!g->failed) return GM_OK;
     gmi_enter(g->ctx, "graph");
-    return gmi_leave(g->ctx, gmi_fail(g->ctx, g->failed, "%s", g->message));
+    return gmi_leave(g->ctx, (gmi_fail)(g->ctx, g->failed, "%s", g->message));
 }
 
 gm_node (gmi_graph_fail)(gm_graph *g, gm_status s, const char *f, ...)

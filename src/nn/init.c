@@ -32,8 +32,9 @@ static const rule rules[] = {
     {"lecun_normal", "", SCALED_NORMAL, FAN_IN, 0, 1, 1.0},
     {"orthogonal", "", ORTHOGONAL, 0, 0, 1, 0.0},
 };
-static const char words[] = "torch, zeros, ones, constant V, uniform A or LOW HIGH, normal STD [MEAN], glorot_uniform, glorot_normal, he_uniform, he_normal, "
-                            "lecun_uniform, lecun_normal, orthogonal [GAIN]";
+#define WORDS                                                                                                                                      \
+    "torch, zeros, ones, constant V, uniform A or LOW HIGH, normal STD [MEAN], glorot_uniform, glorot_normal, he_uniform, he_normal, lecun_uniform, " \
+    "lecun_normal, orthogonal [GAIN]"
 
 typedef struct parsed {
     const rule *r;
@@ -86,7 +87,7 @@ gm_status gmi_init_check(gm_context *c, const char *init)
 {
     parsed p;
     if (parse(init, strlen(init), &p) == 0) return GM_OK;
-    return gmi_fail(c, GM_E_INVALID, "%S is no initialisation; write %s", init, words);
+    return gmi_fail(c, GM_E_INVALID, "%S is no initialisation; write %s", init, WORDS);
 }
 
 /* ---- draws ---- */

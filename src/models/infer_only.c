@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* infer_only.c: what a build without training (make INFER_ONLY=1) answers for the calls that it leaves out.
  *
- * The Makefile's INFER_OUT lists whole files that such a build does not compile; each public function of theirs has a twin here, or in repr/infer_only.c, that refuses
- * with GM_E_UNSUPPORTED, or does nothing where it has no status, so that every build exports the same symbols. Public functions of files that stay refuse in place,
- * behind `if (GM_TRAINING)`. tests/full/builds.sh compares the symbols with docs/symbols.txt. No optimizer, schedule or dataset can exist here. */
+ * The Makefile's INFER_OUT lists whole files that such a build does not compile; each public function of theirs has a twin here, or in
+ * repr/infer_only.c, that refuses with GM_E_UNSUPPORTED, or does nothing where it has no status, so that every build exports the same symbols. Public
+ * functions of files that stay refuse in place, behind `if (GM_TRAINING)`. tests/full/builds.sh compares the symbols with docs/symbols.txt. No optimizer,
+ * schedule or dataset can exist here. */
 #include "exec/exec.h"
 #include "graph/graph.h"
 #include "models/gan.h"

@@ -116,8 +116,8 @@ static gm_status encode(gm_latent *l, const gmi_core_rows *from, int64_t r0, int
 {
     search s;
     if (!GM_TRAINING)
-        return (gmi_fail)(l->ctx, GM_E_UNSUPPORTED, "encoding with a GAN searches z by gradients, which this build of the library does not have: use one made without "
-                                                    "INFER_ONLY=1, or a VAE");
+        return (gmi_fail)(l->ctx, GM_E_UNSUPPORTED,
+                          "encoding with a GAN searches z by gradients, which this build does not have: use one made without INFER_ONLY=1, or a VAE");
     memset(&s, 0, sizeof s);
     s.l = l;
     s.r0 = r0;

@@ -2,6 +2,10 @@
 # Tests. Each tests/*.c is a TAP program; opcheck* and oracle* are built against the float and the double library (_f32, _f64).
 # tests/support/*.c is linked into all of them. Scripts of tests/scripts print TAP as well and read the environment set here.
 
+ifneq ($(and $(filter 1,$(INFER_ONLY)),$(filter check%,$(MAKECMDGOALS))),)
+$(error the tests train: builds with INFER_ONLY=1 are checked by tests/full/builds.sh)
+endif
+
 BOTH_SRC   := $(sort $(wildcard tests/opcheck*.c tests/oracle*.c))
 TEST_SRC   := $(filter-out $(BOTH_SRC),$(sort $(wildcard tests/*.c)))
 SUPPORT    := $(wildcard tests/support/*.c)
@@ -34,7 +38,8 @@ $(B)/fuzz/%: tests/fuzz/%.c tests/fuzz/standalone.c $(A)
 quoted     = '$(subst ','\'',$(1))'
 export_env = GM_BUILD='$(B)' GM_RUN=$(call quoted,$(RUN)) GM_ISAS='$(PROBE_ISAS)' GM_ISAS_ASKED='$(ISAS)' GM_VERSION='$(VERSION)' GM_ISA_OBJ='$(ISA_OBJ)' \
              GM_EXAMPLES='$(EXAMPLES)' GM_FUZZ='$(FUZZ)' GM_MAKE='$(MAKE)' CC=$(call quoted,$(CC)) CXX='$(CXX)' AR='$(AR)' CFLAGS=$(call quoted,$(CFLAGS)) \
-             CPPFLAGS=$(call quoted,$(CPPFLAGS)) LDFLAGS=$(call quoted,$(LDFLAGS)) LDLIBS='$(LDLIBS)' CBLAS='$(CBLAS)'
+             CPPFLAGS=$(call quoted,$(CPPFLAGS)) LDFLAGS=$(call quoted,$(LDFLAGS)) LDLIBS='$(LDLIBS)' CBLAS='$(CBLAS)' \
+             GM_THREADS='$(THREADS)' GM_INFER_ONLY='$(INFER_ONLY)' GM_MESSAGES='$(MESSAGES)'
 chosen     = $(if $(TESTS),$(filter $(addprefix %/,$(TESTS)),$(1)),$(1))
 
 check: all programs

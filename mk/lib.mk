@@ -2,13 +2,15 @@
 # The library: sources are found by wildcard, those in ISA_SRC are compiled once per level, everything else once. One set of
 # position-independent objects makes both libraries. The oracle is the same sources in double, scalar only, for tests.
 
-SRC        := $(sort $(wildcard src/*/*.c))
+# infer_only.c answers for what an INFER_ONLY build leaves out.
+SRC        := $(filter-out $(if $(filter 1,$(INFER_ONLY)),$(INFER_OUT:%=src/%.c),%/infer_only.c),$(sort $(wildcard src/*/*.c)))
 ISA_FILES  := $(filter $(ISA_SRC:%=src/kernels/%.c),$(SRC))
 PLAIN_SRC  := $(filter-out $(ISA_FILES),$(SRC))
 HAVE        = $(foreach i,$(PROBE_ISAS),-DGM_HAVE_$(call upper,$(i))=1)
 upper       = $(subst scalar,SCALAR,$(subst sse2,SSE2,$(subst avx2,AVX2,$(subst avx512,AVX512,$(subst neon,NEON,$(1))))))
-# Files of level $(1): ISA_SRC_<level> where that is given, all of them otherwise.
-isa_files   = $(if $(ISA_SRC_$(1)),$(filter $(ISA_SRC_$(1):%=src/kernels/%.c),$(ISA_FILES)),$(ISA_FILES))
+# Files of level $(1): ISA_SRC_<level> where that is given, all of them otherwise; fewer in an INFER_ONLY build.
+isa_names   = $(or $(ISA_SRC_$(1)),$(if $(filter 1,$(INFER_ONLY)),$(ISA_SRC_small),$(ISA_SRC)))
+isa_files   = $(filter $(patsubst %,src/kernels/%.c,$(call isa_names,$(1))),$(ISA_FILES))
 ISA_OBJ    := $(foreach i,$(PROBE_ISAS),$(patsubst src/%.c,$(B)/obj/%.$(i).o,$(call isa_files,$(i))))
 OBJ        := $(PLAIN_SRC:src/%.c=$(B)/obj/%.o) $(ISA_OBJ)
 ORACLE_OBJ := $(PLAIN_SRC:src/%.c=$(B)/oracle/%.o) $(ISA_FILES:src/%.c=$(B)/oracle/%.scalar.o)
@@ -60,7 +62,7 @@ $(A) $(ORACLE_A):
 
 $(SO): $(OBJ) $(B)/objects src/libgenrep.map
 	$(call say,LD,$@)
-	$(QUIET)$(CC) $(LINK) $(PROBE_SO) -o $@ $(filter %.o,$^) -pthread $(CBLAS) $(LDLIBS)
+	$(QUIET)$(CC) $(LINK) $(PROBE_SO) $(if $(filter 1,$(INFER_ONLY)),$(PROBE_GC)) -o $@ $(filter %.o,$^) $(PTHREAD) $(CBLAS) $(LDLIBS)
 
 $(B)/objects: FORCE
 	@mkdir -p $(@D)

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # probe.sh DIR: writes DIR/probe.mk, what the compiler of the environment (CC, AR, CFLAGS, STRICT, ISAS) can do for its target.
-# Compiles only; nothing is run. PROBE_FLAGS: flags taken; PROBE_ISAS: levels; PROBE_AR: archive flags; PROBE_SO: shared link flags.
+# Compiles only; nothing is run. PROBE_FLAGS: flags taken; PROBE_ISAS: levels; PROBE_AR: archive flags; PROBE_SO: shared link flags; PROBE_SMALL,
+# PROBE_LOOPS: of the smallest code, everywhere and where no time is spent.
 dir=$1
 [ -s "$dir/probe.mk" ] && exit 0
 mkdir -p "$dir" || exit 1
@@ -25,6 +26,13 @@ i386=$(need 'defined(__i386__) || defined(_M_IX86)')
 if compiles "$i386
 $main"; then compiles "$main" -msse2 -mfpmath=sse && flags="-msse2 -mfpmath=sse"; fi
 compiles "$main" -fexcess-precision=fast && flags="$flags -fexcess-precision=fast"
+
+# The smallest code, for a library without training.
+small=-Os
+compiles "$main" -Oz && small=-Oz
+compiles "$main" -fno-caller-saves && small="$small -fno-caller-saves"
+loops=
+compiles "$main" -fno-ivopts -fno-tree-loop-im -fno-move-loop-invariants && loops="-fno-ivopts -fno-tree-loop-im -fno-move-loop-invariants"
 
 isas=scalar
 x86='#include <immintrin.h>'
@@ -57,9 +65,16 @@ if eval "$CC $CFLAGS -shared -Wl,-soname,p.so.0 -Wl,--version-script=$t/p.map -o
     so="-shared -Wl,-soname,libgenrep.so.$SOMAJOR -Wl,--version-script=src/libgenrep.map"
     eval "$CC $CFLAGS -shared -Wl,-Bsymbolic-functions -o $t/p.so $t/p.o" >/dev/null 2>&1 && so="$so -Wl,-Bsymbolic-functions"
 fi
+# A library without training drops what nothing reaches any more, and has no symbol that is missing.
+gc=
+eval "$CC $CFLAGS $so -Wl,--gc-sections -Wl,-z,defs -o $t/p.so $t/p.o" >/dev/null 2>&1 && gc="-Wl,--gc-sections -Wl,-z,defs"
+eval "$CC $CFLAGS $so $gc -Wl,-z,noseparate-code -o $t/p.so $t/p.o" >/dev/null 2>&1 && gc="$gc -Wl,-z,noseparate-code"
 {
     echo "PROBE_FLAGS = $flags"
     echo "PROBE_ISAS = $isas"
     echo "PROBE_AR = $arflags"
     echo "PROBE_SO = $so"
+    echo "PROBE_SMALL = $small"
+    echo "PROBE_LOOPS = $loops"
+    echo "PROBE_GC = $gc"
 } >"$t/out" && mv "$t/out" "$dir/probe.mk"

@@ -2,7 +2,7 @@
 # A variant is one compiler with one set of flags; its objects live in build/<variant>/, so that a changed flag rebuilds and
 # two variants never mix. What the compiler can do is asked once per variant (mk/probe.sh) and kept in build/<variant>/probe.mk.
 
-NOBUILD_GOALS = clean dist uninstall docs help
+NOBUILD_GOALS = clean dist uninstall docs help amalgamation
 NEEDS_BUILD  := $(if $(MAKECMDGOALS),$(filter-out $(NOBUILD_GOALS),$(MAKECMDGOALS)),all)
 
 # As many jobs as processors when nothing is said; `make clean all` stays in order.
@@ -24,7 +24,7 @@ endif
 
 ifneq ($(NEEDS_BUILD),)
 CC_ID   := $(shell $(CC) --version 2>/dev/null | head -n 1)
-KEY     := $(CC)|$(CC_ID)|$(AR)|$(CPPFLAGS)|$(CFLAGS)|$(LDFLAGS)|$(LDLIBS)|$(ISAS)|$(CBLAS)
+KEY     := $(CC)|$(CC_ID)|$(AR)|$(CPPFLAGS)|$(CFLAGS)|$(LDFLAGS)|$(LDLIBS)|$(ISAS)|$(CBLAS)|$(THREADS)|$(INFER_ONLY)|$(MESSAGES)
 VARIANT := $(notdir $(firstword $(CC)))-$(firstword $(shell printf '%s' '$(subst ','\'',$(KEY) $(STRICT) $(OBJECT) $(SMALL) $(SMALL_KERNELS))' | cksum))
 B       := build/$(VARIANT)
 PROBED  := $(shell CC='$(CC)' AR='$(AR)' CFLAGS='$(subst ','\'',$(CPPFLAGS) $(CFLAGS))' STRICT='$(STRICT)' ISAS='$(ISAS)' SOMAJOR='$(SOMAJOR)' \
@@ -36,6 +36,6 @@ include $(B)/probe.mk
 endif
 
 VERSION  := $(shell awk '/define GM_VERSION_(MAJOR|MINOR|PATCH)/ { v = v s $$3; s = "." } END { print v }' include/genrep/base.h)
-BASE      = -Iinclude -Isrc
+BASE      = -Iinclude -Isrc $(SWITCHES)
 MANDATORY = $(WARN) $(STRICT) $(PROBE_FLAGS) $(OBJECT)
 LINK      = $(filter-out $(UNLINK),$(CFLAGS) $(LDFLAGS))

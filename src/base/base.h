@@ -8,6 +8,7 @@
  * a header before the block, so that gmi_free needs none. Both are safe from any thread. */
 #ifndef GMI_BASE_BASE_H
 #define GMI_BASE_BASE_H
+#include "base/build_info.h"
 #include "genrep/base.h"
 #include "genrep/io.h"
 #include <stdarg.h>
@@ -78,7 +79,17 @@ gm_status gmi_leave(gm_context *c, gm_status s); /* s back; when s is an error n
 /* Records the first cause and returns s. f is gmi_vformat's format. The message is "<call>: <text>". */
 gm_status gmi_fail(gm_context *c, gm_status s, const char *f, ...);
 gm_status gmi_fail_at(gm_context *c, gm_status s, int64_t where, const char *f, ...);
+/* GM_E_UNSUPPORTED for what a build without training does not have. */
+gm_status gmi_no_training(gm_context *c);
 gm_status gmi_fail_os(gm_context *c, gm_status s, int os_error, const char *f, ...);
+/* Without messages their arguments count as used, and are gone from the code. */
+#if !GM_MESSAGES
+int gmi_no_text(const char *f, ...); /* declared for sizeof alone */
+gm_status gmi_fail_plain(gm_context *c, gm_status s, int64_t where, int os_error);
+#define gmi_fail(c, s, ...) ((void)sizeof(gmi_no_text(__VA_ARGS__)), gmi_fail_plain(c, s, -1, 0))
+#define gmi_fail_at(c, s, where, ...) ((void)sizeof(gmi_no_text(__VA_ARGS__)), gmi_fail_plain(c, s, where, 0))
+#define gmi_fail_os(c, s, os_error, ...) ((void)sizeof(gmi_no_text(__VA_ARGS__)), gmi_fail_plain(c, s, -1, os_error))
+#endif
 typedef struct gmi_callback_state {
     int32_t depth, held;
     const char *call;

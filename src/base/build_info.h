@@ -4,6 +4,16 @@
 #ifndef GMI_BASE_BUILD_INFO_H
 #define GMI_BASE_BUILD_INFO_H
 
+/* 0 in a build that does not train (make INFER_ONLY=1). Used as `if (GM_TRAINING)`, so that both branches compile. */
+#ifndef GM_TRAINING
+#define GM_TRAINING 1
+#endif
+
+/* 0 in a build whose errors are a status, a call and the words of the status (make MESSAGES=0). */
+#ifndef GM_MESSAGES
+#define GM_MESSAGES GM_TRAINING
+#endif
+
 #define GMI_ABI 0
 #define GMI_FILE_FORMAT 1
 #define GMI_CODEC_VERSION 1

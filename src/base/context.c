@@ -218,6 +218,6 @@ gm_simd gm_context_simd(const gm_context *c)
 
 const char *gm_simd_name(gm_simd s)
 {
-    static const char *const names[] = {"best", "scalar", "sse2", "avx2", "avx512", "neon"};
+    static const char names[][7] = {"best", "scalar", "sse2", "avx2", "avx512", "neon"};
     return s >= 0 && s < GMI_COUNT(names) ? names[s] : "unknown";
 }

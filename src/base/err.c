@@ -62,7 +62,7 @@ gm_status gmi_leave(gm_context *c, gm_status s)
 {
     gmi_fp host;
     if (s == GM_E_NOMEM && c->status == GM_E_BUDGET && !c->stale) s = GM_E_BUDGET; /* what the allocator really said */
-    if (s != GM_OK && (c->status == GM_OK || c->stale)) gmi_fail(c, s, "%s", gm_status_text(s));
+    if (s != GM_OK && (c->status == GM_OK || c->stale)) (gmi_fail)(c, s, "%s", gm_status_text(s));
     if (--c->depth) return s;
     if (s == GM_OK && !c->held && c->status != GM_OK) clear(c); /* a failure that was dealt with */
     if (s == GM_E_CANCELLED && !c->callbacks) gmi_cancel_clear(c); /* inside a callback it still has to reach the outer call */
@@ -90,7 +90,7 @@ static gm_status record(gm_context *c, gm_status s, int64_t where, int os_error,
     return s;
 }
 
-gm_status gmi_fail(gm_context *c, gm_status s, const char *f, ...)
+gm_status (gmi_fail)(gm_context *c, gm_status s, const char *f, ...)
 {
     va_list a;
     va_start(a, f);
@@ -99,7 +99,7 @@ gm_status gmi_fail(gm_context *c, gm_status s, const char *f, ...)
     return s;
 }
 
-gm_status gmi_fail_at(gm_context *c, gm_status s, int64_t where, const char *f, ...)
+gm_status (gmi_fail_at)(gm_context *c, gm_status s, int64_t where, const char *f, ...)
 {
     va_list a;
     va_start(a, f);
@@ -108,13 +108,26 @@ gm_status gmi_fail_at(gm_context *c, gm_status s, int64_t where, const char *f, 
     return s;
 }
 
-gm_status gmi_fail_os(gm_context *c, gm_status s, int os_error, const char *f, ...)
+gm_status (gmi_fail_os)(gm_context *c, gm_status s, int os_error, const char *f, ...)
 {
     va_list a;
     va_start(a, f);
     record(c, s, -1, os_error, f, a);
     va_end(a);
     return s;
+}
+
+#if !GM_MESSAGES
+gm_status gmi_fail_plain(gm_context *c, gm_status s, int64_t where, int os_error)
+{
+    if (os_error) return (gmi_fail_os)(c, s, os_error, "%s: %s", gm_status_text(s), gmi_os_error_text(os_error));
+    return (gmi_fail_at)(c, s, where, "%s", gm_status_text(s));
+}
+#endif
+
+gm_status gmi_no_training(gm_context *c)
+{
+    return (gmi_fail)(c, GM_E_UNSUPPORTED, "this build of the library runs models and does not make, train or write them: use one made without INFER_ONLY=1");
 }
 
 gmi_callback_state gmi_callback_begin(gm_context *c)

@@ -29,5 +29,5 @@ typedef struct gmi_elem_plan {
 } gmi_elem_plan;
 gmi_instr_fn gmi_elem_run;
 /* out[dense over dims] = x[strided]. */
-void gmi_gather(int32_t rank, const int64_t *dims, const int64_t *strides, const gmi_real *x, gmi_real *out);
+void gmi_gather_strided(int32_t rank, const int64_t *dims, const int64_t *strides, const gmi_real *x, gmi_real *out);
 #endif

@@ -14,7 +14,7 @@ static void gather_row(int64_t n, int64_t stride, const gmi_real *x, gmi_real *o
         for (int64_t i = 0; i < n; i++) out[i] = x[i * stride];
 }
 
-void gmi_gather(int32_t rank, const int64_t *dims, const int64_t *strides, const gmi_real *x, gmi_real *out)
+void gmi_gather_strided(int32_t rank, const int64_t *dims, const int64_t *strides, const gmi_real *x, gmi_real *out)
 {
     int64_t at[GMI_MAX_RANK] = {0}, outer = 1;
     for (int32_t a = 0; a + 1 < rank; a++) outer *= dims[a];
@@ -37,7 +37,7 @@ static void gather_tile(const gmi_elem_plan *q, const gmi_elem_input *in, int64_
     int32_t rank = q->rank - q->axis;
     memcpy(dims, q->dims + q->axis, (size_t)rank * sizeof dims[0]);
     dims[0] = rows;
-    gmi_gather(rank, dims, in->strides + q->axis, x, out);
+    gmi_gather_strided(rank, dims, in->strides + q->axis, x, out);
 }
 
 static void run_micros(const gmi_elem_plan *q, const gmi_kernels *k, gmi_real **place, int64_t n)

@@ -221,11 +221,15 @@ void gmi_lower_alias(gmi_lower *l, int32_t node)
 }
 
 /* ---- the walk ---- */
-static gmi_lower_rule *const rules[] = {
-#define OP(name, n_in, shape, grad, lower, flags) gmi_lower_##lower,
+static void lower_node(gmi_lower *l, int32_t node)
+{
+    switch (l->ir.nodes[node].op) {
+#define OP(name, n_in, shape, grad, lower, flags) \
+    case GMI_OP_##name: gmi_lower_##lower(l, node); break;
 #include "graph/ops.def"
 #undef OP
-};
+    }
+}
 
 /* Level, then non-elementwise first, then by group, then by id. */
 static int before(const gmi_lower *l, int32_t a, int32_t b)
@@ -259,7 +263,7 @@ static void walk(gmi_lower *l)
     for (int32_t i = 0; i < n && !l->status;) {
         int32_t x = node[i], j = i + 1;
         if (!(gmi_op_table(l->ir.nodes[x].op)->flags & GMI_F_ELEM)) {
-            rules[l->ir.nodes[x].op](l, x);
+            lower_node(l, x);
             i++;
             continue;
         }

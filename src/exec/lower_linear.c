@@ -119,11 +119,17 @@ static void pool_run(const gmi_instr *it, gm_run *r, int32_t phase, int32_t task
     switch (q->op) {
     case GMI_OP_max_pool_index: gmi_maxpool_argmax(g, p0, p1, x, y); break;
     case GMI_OP_pool_gather: gmi_pool_gather(g, p0, p1, x, index, y); break;
-    case GMI_OP_pool_scatter: gmi_pool_scatter(g, p0, p1, x, index, y); break;
+    case GMI_OP_pool_scatter:
+        if (GM_TRAINING) gmi_pool_scatter(g, p0, p1, x, index, y);
+        break;
     case GMI_OP_avg_pool: gmi_avgpool(g, p0, p1, x, y); break;
-    case GMI_OP_avg_pool_dx: gmi_avgpool_dx(g, p0, p1, x, y); break;
+    case GMI_OP_avg_pool_dx:
+        if (GM_TRAINING) gmi_avgpool_dx(g, p0, p1, x, y);
+        break;
     case GMI_OP_resize: gmi_resize(g, (gmi_resize_mode)q->mode, p0, p1, x, y); break;
-    case GMI_OP_resize_dx: gmi_resize_dx(g, (gmi_resize_mode)q->mode, p0, p1, x, y); break;
+    case GMI_OP_resize_dx:
+        if (GM_TRAINING) gmi_resize_dx(g, (gmi_resize_mode)q->mode, p0, p1, x, y);
+        break;
     }
 }
 

@@ -205,6 +205,7 @@ gm_status gm_program_print(gm_context *c, const gm_program *p, gm_writer *w)
 {
     if (!c || !p || !w) return GM_E_INVALID;
     gmi_enter(c, "program_print");
+    if (!GM_TRAINING) return gmi_leave(c, gmi_no_training(c));
     gmi_buf b;
     gmi_out o;
     gmi_buf_init(&b, c);

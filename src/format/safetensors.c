@@ -14,7 +14,7 @@
 #define DEPTH_MAX 10          /* the top, a tensor, and 8 more in an unknown field */
 #define EXTRA_MAX 32
 
-static const char *const dtype_names[] = {
+static const char dtype_names[][12] = {
     "?",
 #define ROW(name, bits) #name,
     GMI_ST_DTYPES(ROW)
@@ -37,7 +37,7 @@ int32_t gmi_st_dtype_bits(int32_t dtype)
     return dtype_bits[dtype > 0 && dtype < GMI_ST_COUNT ? dtype : 0];
 }
 
-gm_status gmi_st_bad(gm_context *c, gm_status s, int32_t rule, uint64_t where, const char *f, ...)
+gm_status (gmi_st_bad)(gm_context *c, gm_status s, int32_t rule, uint64_t where, const char *f, ...)
 {
     char text[768];
     int first = c->status == GM_OK;
@@ -45,7 +45,7 @@ gm_status gmi_st_bad(gm_context *c, gm_status s, int32_t rule, uint64_t where, c
     va_start(a, f);
     gmi_vformat(text, sizeof text, f, a);
     va_end(a);
-    gmi_fail_at(c, s, (int64_t)where, "safetensors: %s", text);
+    (gmi_fail_at)(c, s, (int64_t)where, "safetensors: %s", text);
     if (first) c->detail = rule;
     return s;
 }

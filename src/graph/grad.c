@@ -6,6 +6,12 @@
  * compiler, and contributions to a node, added as they come, would differ in bits. Only nodes between wrt and y are visited (Griewank and Walther 2008). */
 #include "graph/ops.h"
 
+static gmi_grad_rule *const grads_of[GMI_OP_COUNT] = {
+#define OP(name, n_in, shape, grad, lower, flags) gmi_grad_##grad,
+#include "graph/ops.def"
+#undef OP
+};
+
 enum { DEPENDS = 1, REACHES = 2, SEEN = 4 };
 
 static void mark_paths(const gm_graph *g, uint32_t y, int32_t n, const gm_node *wrt, uint8_t *mark)
@@ -14,7 +20,7 @@ static void mark_paths(const gm_graph *g, uint32_t y, int32_t n, const gm_node *
         if (wrt[i].id && wrt[i].id <= y) mark[wrt[i].id - 1] |= DEPENDS;
     for (uint32_t i = 0; i < y; i++) {
         const gmi_gnode *p = &g->nodes[i];
-        if (p->op == GMI_OP_stop_gradient || gmi_op_grads[p->op] == gmi_grad_none) continue;
+        if (p->op == GMI_OP_stop_gradient || grads_of[p->op] == gmi_grad_none) continue;
         for (int32_t k = 0; k < p->n_in; k++)
             if (mark[p->in[k] - 1] & DEPENDS) mark[i] |= DEPENDS;
     }
@@ -57,7 +63,7 @@ static void propagate(gm_graph *g, int32_t n, const int32_t *order, const uint8_
         gm_node self, dx[GMI_MAX_IN];
         self.id = (uint32_t)i + 1;
         memset(dx, 0, sizeof dx);
-        gmi_op_grads[p.op](g, self, d[i], dx);
+        grads_of[p.op](g, self, d[i], dx);
         for (int32_t k = 0; k < p.n_in; k++) {
             uint32_t in = p.in[k] - 1;
             if (!dx[k].id || !(mark[in] & DEPENDS)) continue;

@@ -5,21 +5,26 @@
  * fails, or that is given id 0, returns id 0; the first failure is kept and reported by compile. */
 #include "graph/ops.h"
 
+#if GMI_OP_NAMES
+#define OP_NAME(name) #name
+#else
+#define OP_NAME(name) ""
+#endif
 static const gmi_op_info op_infos[] = {
-#define OP(name, n_in, shape, grad, lower, flags) {#name, n_in, flags},
+#define OP(name, n_in, shape, grad, lower, flags) {OP_NAME(name), n_in, flags},
 #include "graph/ops.def"
 #undef OP
 };
-static gmi_shape_rule *const op_shapes[] = {
-#define OP(name, n_in, shape, grad, lower, flags) gmi_shape_##shape,
+static int shape_of(gm_graph *g, gmi_gnode *p)
+{
+    switch (p->op) {
+#define OP(name, n_in, shape, grad, lower, flags) \
+    case GMI_OP_##name: return gmi_shape_##shape(g, p);
 #include "graph/ops.def"
 #undef OP
-};
-gmi_grad_rule *const gmi_op_grads[GMI_OP_COUNT] = {
-#define OP(name, n_in, shape, grad, lower, flags) gmi_grad_##grad,
-#include "graph/ops.def"
-#undef OP
-};
+    }
+    return -1;
+}
 
 const gmi_op_info *gmi_op_table(int32_t op) { return op >= 0 && op < GMI_OP_COUNT ? &op_infos[op] : NULL; }
 
@@ -62,10 +67,10 @@ gm_status gm_graph_status(const gm_graph *g)
     if (!g) return GM_E_INVALID;
     if (!g->failed) return GM_OK;
     gmi_enter(g->ctx, "graph");
-    return gmi_leave(g->ctx, gmi_fail(g->ctx, g->failed, "%s", g->message));
+    return gmi_leave(g->ctx, (gmi_fail)(g->ctx, g->failed, "%s", g->message));
 }
 
-gm_node gmi_graph_fail(gm_graph *g, gm_status s, const char *f, ...)
+gm_node (gmi_graph_fail)(gm_graph *g, gm_status s, const char *f, ...)
 {
     static const gm_node none = {0};
     if (g->failed) return none;
@@ -76,6 +81,10 @@ gm_node gmi_graph_fail(gm_graph *g, gm_status s, const char *f, ...)
     va_end(a);
     return none;
 }
+
+#if !GM_MESSAGES
+gm_node gmi_graph_fail_plain(gm_graph *g, gm_status s) { return (gmi_graph_fail)(g, s, "%s", gm_status_text(s)); }
+#endif
 
 gmi_gnode *gmi_node(const gm_graph *g, gm_node a) { return &g->nodes[a.id - 1]; }
 
@@ -149,7 +158,7 @@ gm_node gmi_emit(gm_graph *g, gmi_gnode *p)
     if (!g || g->failed) return none;
     if (p->n_in > GMI_MAX_IN || !inputs_valid(g, p))
         return gmi_graph_fail(g, GM_E_INVALID, "%s: an input is not a node of this graph", op_infos[p->op].name);
-    if (op_shapes[p->op](g, p)) {
+    if (shape_of(g, p)) {
         if (!g->failed) gmi_graph_fail(g, GM_E_SHAPE, "%s: shapes do not fit", op_infos[p->op].name);
         return none;
     }

@@ -17,10 +17,12 @@ enum {
     GMI_OP_COUNT
 };
 enum { GMI_F_ELEM = 1 /* elementwise: fuses */, GMI_F_LEAF = 2, GMI_F_RANDOM = 4, GMI_F_ALIAS = 8 /* same bytes, other shape */ };
+/* Names are for texts, prints and messages. */
+#define GMI_OP_NAMES (GM_TRAINING || GM_MESSAGES)
 typedef struct gmi_op_info {
-    const char *name;
-    int32_t n_in;
-    uint32_t flags;
+    char name[GMI_OP_NAMES ? 20 : 1]; /* an array: a pointer costs a relocation, which is larger */
+    int8_t n_in;
+    uint8_t flags;
 } gmi_op_info;
 const gmi_op_info *gmi_op_table(int32_t op);
 int32_t gmi_op_find(const char *name); /* -1 when unknown */
@@ -71,6 +73,10 @@ struct gm_graph {
 gmi_gnode *gmi_node(const gm_graph *g, gm_node a); /* valid id only */
 /* First failure of building: sets failed and message; returns id 0. */
 gm_node gmi_graph_fail(gm_graph *g, gm_status s, const char *f, ...);
+#if !GM_MESSAGES
+gm_node gmi_graph_fail_plain(gm_graph *g, gm_status s);
+#define gmi_graph_fail(g, s, ...) ((void)sizeof(gmi_no_text(__VA_ARGS__)), gmi_graph_fail_plain(g, s))
+#endif
 /* Appends "name" to the scope; returns the old length for gmi_graph_leave. Parameter names become "<scope>.<name>". */
 size_t gmi_graph_scope(gm_graph *g, const char *name);
 void gmi_graph_scope_index(gm_graph *g, int32_t i, size_t *old);

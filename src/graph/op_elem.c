@@ -120,6 +120,8 @@ BINARY(eq)
 gm_node gm_op_polygamma(gm_graph *g, gm_node a, int32_t order)
 {
     gm_node none = {0};
+    if (!GM_TRAINING && g)
+        return gmi_graph_fail(g, GM_E_UNSUPPORTED, "polygamma: this build of the library does not have it: use one made without INFER_ONLY=1");
     if (g && (order < 0 || order > 8)) return gmi_graph_fail(g, GM_E_RANGE, "polygamma: order %d, allowed 0 to 8", order), none;
     gmi_gnode p = gmi_proto(GMI_OP_polygamma, 1, &a);
     p.f = order;

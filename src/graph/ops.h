@@ -19,7 +19,6 @@ gmi_grad_rule gmi_grad_none, gmi_grad_neg, gmi_grad_abs, gmi_grad_square, gmi_gr
     gmi_grad_reduce_max, gmi_grad_matmul, gmi_grad_conv, gmi_grad_conv_dx, gmi_grad_conv_dw, gmi_grad_pool_gather, gmi_grad_pool_scatter,
     gmi_grad_avg_pool, gmi_grad_avg_pool_dx, gmi_grad_resize, gmi_grad_resize_dx, gmi_grad_gather, gmi_grad_scatter_add;
 
-extern gmi_grad_rule *const gmi_op_grads[GMI_OP_COUNT];
 /* Appends a node: op, inputs and attributes are in *proto; the shape rule fills the rest. */
 gm_node gmi_emit(gm_graph *g, gmi_gnode *proto);
 /* A prototype with op, n inputs and zeroed attributes; id 0 inputs give a prototype that emits id 0. */

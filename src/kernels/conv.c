@@ -201,7 +201,7 @@ int gmi_conv_plan_init(gmi_conv_plan *p, const gmi_kernels *t, int32_t max_tasks
 {
     int planar;
     if (!sizes_ok(p)) return -1;
-    if (p->kind == GMI_CONV_DW) return gmi_conv_dw_plan(p, t, max_tasks);
+    if (p->kind == GMI_CONV_DW) return GM_TRAINING ? gmi_conv_dw_plan(p, t, max_tasks) : -1;
     planar = gmi_planar_plan(p, t, max_tasks);
     return planar ? planar == 1 ? 0 : -1 : plan_gather(p, t, max_tasks);
 }
@@ -316,7 +316,7 @@ static void compute(run *r, const gmi_conv_io *io, int32_t task)
 void gmi_conv_run(const gmi_conv_plan *p, const gmi_kernels *t, const gmi_conv_io *io, int32_t phase, int32_t task, void *scratch)
 {
     run r;
-    if (p->kind == GMI_CONV_DW) {
+    if (GM_TRAINING && p->kind == GMI_CONV_DW) {
         gmi_conv_dw_run(p, t, io, phase, task, scratch);
         return;
     }

@@ -4,6 +4,7 @@
  * The Makefile says which levels are built (GM_HAVE_SCALAR, GM_HAVE_SSE2, ... = 1); `have` is what base/cpu found on this machine. The ladder of x86 is scalar,
  * SSE2, AVX2, AVX-512 and stops at the first missing rung; that of aarch64 is scalar, NEON. SSE2 has only elementwise kernels and matrix products of its own.
  * Not here: detection (base/cpu), the choice among algorithms (exec/lower). */
+#include "base/build_info.h"
 #include "kernels/kernels.h"
 
 #ifndef GM_HAVE_SCALAR
@@ -22,8 +23,15 @@
 #define GM_HAVE_NEON 0
 #endif
 
-#define ALL_FILES(isa) gmi_fill_elem_##isa, gmi_fill_reduce_##isa, gmi_fill_random_##isa, gmi_fill_optim_##isa, gmi_fill_gemm_tile_##isa
-gmi_kernels_fill_fn ALL_FILES(scalar);
+/* A build for devices has no optimizers, and draws random numbers and reduces at the scalar level (Makefile, ISA_SRC_small). */
+#if GM_TRAINING
+#define ALL_FILES(isa) gmi_fill_elem_##isa, gmi_fill_reduce_##isa, gmi_fill_gemm_tile_##isa, gmi_fill_random_##isa, gmi_fill_optim_##isa
+#define SCALAR_FILES ALL_FILES(scalar)
+#else
+#define ALL_FILES(isa) gmi_fill_elem_##isa, gmi_fill_gemm_tile_##isa
+#define SCALAR_FILES ALL_FILES(scalar), gmi_fill_reduce_scalar, gmi_fill_random_scalar
+#endif
+gmi_kernels_fill_fn SCALAR_FILES;
 #if GM_HAVE_SSE2
 gmi_kernels_fill_fn gmi_fill_elem_sse2, gmi_fill_gemm_tile_sse2;
 #endif
@@ -44,7 +52,7 @@ typedef struct rung {
 } rung;
 
 static const rung ladder[] = {
-    {GM_SIMD_SCALAR, {ALL_FILES(scalar)}},
+    {GM_SIMD_SCALAR, {SCALAR_FILES}},
 #if GM_HAVE_SSE2
     {GM_SIMD_SSE2, {gmi_fill_elem_sse2, gmi_fill_gemm_tile_sse2, NULL, NULL, NULL}},
 #endif

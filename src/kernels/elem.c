@@ -4,6 +4,7 @@
  * A kernel is a vector expression and the loop around it; the last, partial vector goes through the same expression with lanes filled by +0 that are
  * never stored, so an element's bits do not depend on its place in the row. The gamma functions exist at every level as well: they are vector code too.
  * Not here: broadcasting and strides (the caller's loop over rows), fused chains (exec/fuse). */
+#include "base/build_info.h"
 #include "kernels/math.h"
 #include "kernels/simd.h"
 
@@ -54,15 +55,15 @@ gmi_kernels_fill_fn GMI_FILL(elem);
     }
 
 /* A NaN passes through each of these: !(x <= 0) is x > 0 or NaN. */
-GMI_INLINE vf relu(vf x) { return vf_keep(vm_not(vf_le(x, vf_zero())), x); }
-GMI_INLINE vf leaky_relu(vf x, vf p) { return vf_sel(vf_lt(vf_zero(), x), x, vf_mul(p, x)); }
-GMI_INLINE vf step(vf x) { return vf_sel(vf_isnan(x), x, vf_keep(vf_lt(vf_zero(), x), vf_set1(1))); }
-GMI_INLINE vf sign(vf x) { return vf_sel(vf_lt(vf_zero(), x), vf_set1(1), vf_sel(vf_lt(x, vf_zero()), vf_set1(-1), x)); }
+GMI_INLINE vf relu_of(vf x) { return vf_keep(vm_not(vf_le(x, vf_zero())), x); }
+GMI_INLINE vf leaky_relu_of(vf x, vf p) { return vf_sel(vf_lt(vf_zero(), x), x, vf_mul(p, x)); }
+GMI_INLINE vf step_of(vf x) { return vf_sel(vf_isnan(x), x, vf_keep(vf_lt(vf_zero(), x), vf_set1(1))); }
+GMI_INLINE vf sign_of(vf x) { return vf_sel(vf_lt(vf_zero(), x), vf_set1(1), vf_sel(vf_lt(x, vf_zero()), vf_set1(-1), x)); }
 GMI_INLINE vf finite(vf x) { return vf_keep(vf_lt(vf_abs(x), vf_set1((gmi_real)GMI_INF)), vf_set1(1)); }
 
 UNARY(neg, vf_neg(x))
 UNARY(abs, vf_abs(x))
-UNARY(sign, sign(x))
+UNARY(sign, sign_of(x))
 UNARY(floor, vf_floor(x))
 UNARY(square, vf_mul(x, x))
 UNARY(recip, vf_div(vf_set1(1), x))
@@ -80,9 +81,9 @@ LONG_UNARY(sin, vf_sin(x))
 LONG_UNARY(cos, vf_cos(x))
 LONG_UNARY(lgamma, vf_lgamma(x))
 LONG_UNARY(digamma, vf_digamma(x))
-UNARY(relu, relu(x))
-UNARY(leaky_relu, leaky_relu(x, p))
-UNARY(step, step(x))
+UNARY(relu, relu_of(x))
+UNARY(leaky_relu, leaky_relu_of(x, p))
+UNARY(step, step_of(x))
 UNARY(isfinite, finite(x))
 
 BINARY(add, vf_add(x, y))
@@ -146,12 +147,24 @@ static void select3(int64_t n, gmi_real *out, const gmi_real *c, const gmi_real 
     GMI_EACH(n, vf_store_n(out + i, select_of(vf_load_n(c + i, k), vf_load_n(a + i, k), vf_load_n(b + i, k)), k));
 }
 
-void GMI_FILL(elem)(gmi_kernels *t)
-{
-#define GMI_ROW(x) t->unary[GMI_U_##x] = u_##x;
+/* A build for devices leaves to the scalar level, which has the same bits, what few networks use, and has no polygamma: it is lgamma's derivative. */
+#define HAVE(x) (GM_TRAINING || (GMI_ISA_ID == 1 ? GMI_U_##x != GMI_U_polygamma : !rare_##x))
+enum {
+#define GMI_ROW(x)                                                                                                         \
+    rare_##x = GMI_U_##x == GMI_U_sin || GMI_U_##x == GMI_U_cos || GMI_U_##x == GMI_U_log1p || GMI_U_##x == GMI_U_lgamma || \
+               GMI_U_##x == GMI_U_polygamma,
     GMI_UNARY_LIST(GMI_ROW)
 #undef GMI_ROW
-#define GMI_ROW(x) t->binary[GMI_B_##x] = b_##x, t->binary_scalar[GMI_B_##x] = s_##x;
+};
+
+void GMI_FILL(elem)(gmi_kernels *t)
+{
+#define GMI_ROW(x) \
+    if (HAVE(x)) t->unary[GMI_U_##x] = u_##x;
+    GMI_UNARY_LIST(GMI_ROW)
+#undef GMI_ROW
+#define GMI_ROW(x) \
+    if (GM_TRAINING || GMI_ISA_ID == 1 || GMI_B_##x != GMI_B_pow) t->binary[GMI_B_##x] = b_##x, t->binary_scalar[GMI_B_##x] = s_##x;
     GMI_BINARY_LIST(GMI_ROW)
 #undef GMI_ROW
     t->select = select3;

@@ -5,6 +5,7 @@
  * fma a sum. SIMD runs across columns, so each sum is the canonical chain acc = fma(a, b, acc) in order of k, whatever the width. One function
  * per number of rows keeps all sums in registers at every optimisation level; the macros below only write out rows.
  * Not here: blocking for caches, packing, threads (block.c, gemm.c, conv.c). */
+#include "base/build_info.h"
 #include "kernels/gemm.h"
 #include "kernels/simd.h"
 
@@ -22,11 +23,16 @@
 #elif GMI_ISA_ID == 2
 #define MR 4
 #define NV 2
-#else
+#elif GM_TRAINING
 #define MR 4
+#define NV 4
+#else
+#define MR 2
 #define NV 4
 #endif
 #define NR (NV * GMI_W)
+/* A build for devices takes the next even number of rows, in less room. */
+#define ODD_ROWS GM_TRAINING
 
 #if NV == 2
 #define VECS(X, r) X(r, 0) X(r, 1)
@@ -126,10 +132,16 @@ typedef void tile_part(const gmi_tile_args *ta, const gmi_real *b, int64_t j, in
     }
 DEFINE_BOTH(1)
 DEFINE_BOTH(2)
+#if ODD_ROWS
 DEFINE_BOTH(3)
+#endif
+#if MR > 2
 DEFINE_BOTH(4)
-#if MR > 4
+#endif
+#if ODD_ROWS && MR > 4
 DEFINE_BOTH(5)
+#endif
+#if MR > 4
 DEFINE_BOTH(6)
 /* One or two rows leave the fma units waiting for their own results: several groups of columns at once keep them busy. */
 DEFINE_TILE(groups1, ROWS1, VEC8, 1, 8)
@@ -143,9 +155,20 @@ DEFINE_BOTH(10)
 DEFINE_BOTH(12)
 DEFINE_BOTH(14)
 #endif
-static tile_part *const parts[MR + 1][2] = {PAIR(1), PAIR(1), PAIR(2), PAIR(3), PAIR(4),
+static tile_part *const parts[MR + 1][2] = {PAIR(1), PAIR(1), PAIR(2),
+#if MR > 2
+#if ODD_ROWS
+                                            PAIR(3), PAIR(4),
+#else
+                                            PAIR(4), PAIR(4),
+#endif
+#endif
 #if MR > 4
+#if ODD_ROWS
                                             PAIR(5), PAIR(6),
+#else
+                                            PAIR(6), PAIR(6),
+#endif
 #endif
 #if MR > 6
                                             PAIR(8), PAIR(8),

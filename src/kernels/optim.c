@@ -103,7 +103,7 @@ GMI_INLINE vf rule_adagrad(vf p, vf g, vf *s1, vf *s2, const rule_args *v)
 
 /* The loop of a rule; a state that is absent is neither read nor written. */
 #define RULE(name)                                                                                                                                   \
-    GMI_INLINE void name##_at(int64_t k, gmi_real *p, const gmi_real *g, gmi_real *s1, gmi_real *s2, const rule_args *v)                             \
+    GMI_INLINE void o_##name##_at(int64_t k, gmi_real *p, const gmi_real *g, gmi_real *s1, gmi_real *s2, const rule_args *v)                             \
     {                                                                                                                                                \
         vf x = vf_load_n(p, k), m = s1 ? vf_load_n(s1, k) : vf_zero(), q = s2 ? vf_load_n(s2, k) : vf_zero();                                        \
         vf d = gradient(vf_load_n(g, k), &x, v);                                                                                                     \
@@ -113,10 +113,10 @@ GMI_INLINE vf rule_adagrad(vf p, vf g, vf *s1, vf *s2, const rule_args *v)
         if (s2)                                                                                                                                      \
             vf_store_n(s2, q, k);                                                                                                                    \
     }                                                                                                                                                \
-    static void name(int64_t n, gmi_real *p, const gmi_real *g, gmi_real *s1, gmi_real *s2, const gmi_optim_args *a)                                 \
+    static void o_##name(int64_t n, gmi_real *p, const gmi_real *g, gmi_real *s1, gmi_real *s2, const gmi_optim_args *a)                                 \
     {                                                                                                                                                \
         const rule_args v = broadcast(a);                                                                                                            \
-        GMI_EACH(n, name##_at(k, p + i, g + i, s1 ? s1 + i : s1, s2 ? s2 + i : s2, &v));                                                             \
+        GMI_EACH(n, o_##name##_at(k, p + i, g + i, s1 ? s1 + i : s1, s2 ? s2 + i : s2, &v));                                                             \
     }
 RULE(sgd)
 RULE(momentum)
@@ -157,7 +157,7 @@ static void from_u8(int64_t n, gmi_real *out, const uint8_t *in, gmi_real scale,
 
 void GMI_FILL(optim)(gmi_kernels *t)
 {
-#define GMI_ROW(x) t->optim[GMI_O_##x] = x;
+#define GMI_ROW(x) t->optim[GMI_O_##x] = o_##x;
     GMI_OPTIM_LIST(GMI_ROW)
 #undef GMI_ROW
     t->axpby = axpby;

@@ -18,8 +18,9 @@ gmi_kernels_fill_fn GMI_FILL(reduce);
 GMI_INLINE vf id(vf x) { return x; }
 GMI_INLINE vf square(vf x) { return vf_mul(x, x); }
 
-/* One block, 0 <= n <= GMI_RB: lanes, then their fold. `map` is applied to elements, `op` combines, `fill` is the start and the value of missing lanes. */
-#define BLOCK(name, map, op, hop, fill)                                                                                                              \
+/* One block, 0 <= n <= GMI_RB: lanes, then their fold. `map` is applied to elements, `op` combines, `tail` loads the last, partial vector,
+ * `fill` is the start and the value of missing lanes. */
+#define BLOCK(name, map, op, tail, hop, fill)                                                                                                        \
     static gmi_real name(int64_t n, const gmi_real *x)                                                                                               \
     {                                                                                                                                                \
         vf acc[ACCS];                                                                                                                                \
@@ -31,14 +32,14 @@ GMI_INLINE vf square(vf x) { return vf_mul(x, x); }
             for (k = 0; k < ACCS; k++)                                                                                                               \
                 acc[k] = op(acc[k], map(vf_load(x + i + k * GMI_W)));                                                                                \
         for (k = 0; k < ACCS && i < n; k++, i += GMI_W)                                                                                              \
-            acc[k] = op(acc[k], TAIL_##op(x + i, n - i, map));                                                                                       \
+            acc[k] = op(acc[k], tail(x + i, n - i, map));                                                                                            \
         for (half = ACCS / 2; half > 0; half /= 2)                                                                                                   \
             for (k = 0; k < half; k++)                                                                                                               \
                 acc[k] = op(acc[k], acc[k + half]);                                                                                                  \
         return hop(acc[0]);                                                                                                                          \
     }
-#define TAIL_vf_add(p, n, map) map(vf_load_n(p, n))
-#define TAIL_vf_max(p, n, map) tail_max(p, n)
+#define TAIL_SUM(p, n, map) map(vf_load_n(p, n))
+#define TAIL_MAX(p, n, map) tail_max(p, n)
 
 /* The missing lanes of a maximum are -inf. */
 static vf tail_max(const gmi_real *p, int64_t n)
@@ -51,9 +52,9 @@ static vf tail_max(const gmi_real *p, int64_t n)
     return vf_load(lanes);
 }
 
-BLOCK(block_sum, id, vf_add, vf_hsum, vf_zero())
-BLOCK(block_sumsq, square, vf_add, vf_hsum, vf_zero())
-BLOCK(block_max, id, vf_max, vf_hmax, vf_set1((gmi_real)(-1.0 / 0.0)))
+BLOCK(block_sum, id, vf_add, TAIL_SUM, vf_hsum, vf_zero())
+BLOCK(block_sumsq, square, vf_add, TAIL_SUM, vf_hsum, vf_zero())
+BLOCK(block_max, id, vf_max, TAIL_MAX, vf_hmax, vf_set1((gmi_real)(-1.0 / 0.0)))
 
 static gmi_real row_sum(int64_t n, const gmi_real *x)
 {

@@ -33,7 +33,7 @@ void gmi_core_free(gmi_core *m)
     gm_context *c = m->ctx;
     if (!c) return;
     gmi_progs_free(&m->progs);
-    for (int32_t i = 0; i < GMI_CORE_OPTIMIZERS; i++) gm_optimizer_destroy(m->optimizer[i]);
+    for (int32_t i = 0; GM_TRAINING && i < GMI_CORE_OPTIMIZERS; i++) gm_optimizer_destroy(m->optimizer[i]);
     gmi_params_release(m->average);
     gmi_params_release(m->weights);
     gmi_free(c, m->shadow);

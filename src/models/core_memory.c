@@ -27,10 +27,13 @@ static int32_t sizes(const gmi_kind *k, int64_t batch, int training, int64_t row
     return training || k->rows || rows[0] == 1 ? 1 : 2;
 }
 
+/* The programs of a batch. A build without training makes none to train with. */
+static int32_t kinds_of(gmi_core *m, int training, gmi_kind kinds[GMI_CORE_KINDS]) { return training && !GM_TRAINING ? 0 : m->kinds(m, training, kinds); }
+
 gm_status gmi_core_need(gmi_core *m, int64_t batch, int training, gmi_need *n)
 {
     gmi_kind kinds[GMI_CORE_KINDS];
-    const int32_t count = m->kinds(m, training, kinds);
+    const int32_t count = kinds_of(m, training, kinds);
     gm_status s = GM_OK;
     for (int32_t i = 0; !s && i < count; i++) {
         int64_t rows[2];
@@ -43,7 +46,7 @@ gm_status gmi_core_need(gmi_core *m, int64_t batch, int training, gmi_need *n)
 gm_status gmi_core_compile(gmi_core *m, int64_t batch, int training)
 {
     gmi_kind kinds[GMI_CORE_KINDS];
-    const int32_t count = m->kinds(m, training, kinds);
+    const int32_t count = kinds_of(m, training, kinds);
     gm_status s = GM_OK;
     for (int32_t i = 0; !s && i < count; i++) {
         int64_t rows[2];
@@ -83,7 +86,7 @@ gm_status gmi_core_budget(gmi_core *m, int64_t batch, int inference)
 {
     gm_context *c = m->ctx;
     gmi_need n;
-    if (!c->mem_limit) return GM_OK;
+    if (!GM_TRAINING || !c->mem_limit) return GM_OK; /* the program that does not fit says so, without the batch that would */
     gm_status s = need_of(m, batch, inference, &n);
     if (s && s != GM_E_BUDGET) return s;
     if (!s && gmi_memory_now(c) + n.most <= c->mem_limit) return GM_OK;

@@ -69,7 +69,7 @@ gm_status gmi_core_fit_scaling(gmi_core *m, gm_dataset *d)
     gmi_scaler fresh;
     const int64_t rows = gmi_dataset_count(d);
     const int fixed = m->spec.scaling == GM_SCALE_NONE || (m->spec.scaling != GM_SCALE_STANDARD && m->spec.lo < m->spec.hi);
-    if (fixed || m->scaler_fitted || m->fit.step > 0) return GM_OK;
+    if (!GM_TRAINING || fixed || m->scaler_fitted || m->fit.step > 0) return GM_OK;
     memset(&fresh, 0, sizeof fresh);
     gm_status s = m->spec.columns ? fit_columns(m, d, rows < 0 ? 65536 : rows, &fresh)
                                   : gmi_scaler_fit(m->ctx, d, NULL, rows < 0 ? 65536 : rows, m->spec.scaling, &fresh);

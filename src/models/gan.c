@@ -65,6 +65,7 @@ static const preset presets[] = {
 gm_status gm_gan_options_preset(gm_gan_options *o, const char *name)
 {
     if (!o || !name || o->size < sizeof(gm_gan_options)) return GM_E_INVALID;
+    if (!GM_TRAINING) return GM_E_UNSUPPORTED;
     for (int32_t i = 0; i < (int32_t)GMI_COUNT(presets); i++) {
         const preset *p = &presets[i];
         if (strcmp(p->name, name)) continue;
@@ -182,7 +183,7 @@ static gm_status parse_loss(gm_gan *a)
 static gm_status choose_nets(gm_gan *a)
 {
     gmi_buf gen, dis;
-    if (a->o.generator[0] && a->o.discriminator[0]) return GM_OK;
+    if (!GM_TRAINING || (a->o.generator[0] && a->o.discriminator[0])) return GM_OK; /* a file has both */
     gmi_buf_init(&gen, a->m.ctx);
     gmi_buf_init(&dis, a->m.ctx);
     gmi_gan_choose(&a->m.spec, a->m.spec.scaling == GM_SCALE_SIGNED, a->plan.cond == GMI_COND_PROJECTION, &gen, &dis);
@@ -206,7 +207,8 @@ static gm_status parse_texts(gm_gan *a, int from_file)
     gm_status s = choose_nets(a);
     if (!s) s = parse_layers(a, "generator", &a->o.generator, from_file, &a->generator);
     if (!s) s = parse_layers(a, "discriminator", &a->o.discriminator, from_file, &a->discriminator);
-    if (!s) s = parse_loss(a);
+    if (s || !GM_TRAINING) return s; /* the rest says how to train */
+    s = parse_loss(a);
     if (!s) s = parse_schedule(a, "gamma", &a->o.gamma, &a->gamma);
     if (!s) s = parse_schedule(a, "g_schedule", &a->o.g_schedule, &a->g_rate);
     if (!s) s = parse_schedule(a, "d_schedule", &a->o.d_schedule, &a->d_rate);
@@ -236,9 +238,11 @@ void gmi_gan_release(gm_gan *a)
     if (!a || --a->m.refs > 0) return;
     gm_context *c = a->m.ctx;
     gmi_context_retain(c);
-    gm_schedule_destroy(a->gamma);
-    gm_schedule_destroy(a->g_rate);
-    gm_schedule_destroy(a->d_rate);
+    if (GM_TRAINING) {
+        gm_schedule_destroy(a->gamma);
+        gm_schedule_destroy(a->g_rate);
+        gm_schedule_destroy(a->d_rate);
+    }
     gmi_core_free(&a->m);
     gm_layer_destroy(a->generator);
     gm_layer_destroy(a->discriminator);
@@ -259,7 +263,7 @@ static int32_t kinds(const gmi_core *m, int training, gmi_kind *to)
     const gm_gan *a = (const gm_gan *)m;
     int32_t n = 0;
     memset(to, 0, GMI_CORE_KINDS * sizeof *to);
-    if (training) {
+    if (GM_TRAINING && training) {
         if (!a->plan.penalties || a->plan.every > 1) to[n++].kind = GMI_GAN_D;
         if (a->plan.penalties) to[n++].kind = GMI_GAN_D_PENALTY;
         to[n++].kind = GMI_GAN_G;
@@ -268,7 +272,7 @@ static int32_t kinds(const gmi_core *m, int training, gmi_kind *to)
     to[n++].kind = GMI_GAN_PRIOR;
     to[n++].kind = GMI_GAN_GENERATE;
     to[n++].kind = GMI_GAN_DISCRIMINATE;
-    if (!a->plan.population || !m->average) return n;
+    if (!GM_TRAINING || !a->plan.population || !m->average) return n;
     to[n].kind = GMI_GAN_POPULATION;
     to[n++].rows = GMI_INFER_ROWS;
     return n;
@@ -344,12 +348,13 @@ gm_status gmi_gan_layout(gm_gan *a, int train)
     gm_status s = gmi_gan_graph(a, 1, &g);
     if (!s) s = gmi_params_layout(a->m.ctx, g, train, &a->m.weights);
     gm_graph_destroy(g);
-    return !s && train ? layout_average(a) : s;
+    return !s && GM_TRAINING && train ? layout_average(a) : s;
 }
 
 gm_status gmi_gan_ready(gm_gan *a)
 {
     gmi_core *m = &a->m;
+    if (!GM_TRAINING) return gmi_no_training(m->ctx);
     gm_status s = gmi_core_train_ready(m, 0);
     if (!s && !m->optimizer[0]) s = gmi_optimizer_create_prefix(m->weights, "generator", a->o.g_optimizer, &m->optimizer[0]);
     if (!s && !m->optimizer[1]) s = gmi_optimizer_create_prefix(m->weights, "discriminator", a->o.d_optimizer, &m->optimizer[1]);
@@ -362,6 +367,7 @@ gm_status gm_gan_create(gm_context *c, const gm_spec *x, const gm_gan_options *o
     if (out) *out = NULL;
     if (!c || !out) return GM_E_INVALID;
     gmi_enter(c, "gan_create");
+    if (!GM_TRAINING) return gmi_leave(c, gmi_no_training(c));
     gm_status s = x ? gmi_gan_make(c, x, o, 0, &a) : gmi_fail(c, GM_E_INVALID, "the spec is NULL: gm_dataset_spec gives one");
     if (!s) s = gmi_gan_layout(a, 1);
     if (!s) s = gmi_params_init(a->m.weights, a->m.seed);
@@ -415,6 +421,7 @@ static gm_status memory(gm_context *c, const gm_spec *x, const gm_gan_options *o
     gmi_need work, run;
     memset(&work, 0, sizeof work);
     memset(&run, 0, sizeof run);
+    if (!GM_TRAINING) return gmi_no_training(c);
     if (!x) return gmi_fail(c, GM_E_INVALID, "the spec is NULL: gm_dataset_spec gives one");
     if (batch < 1) return gmi_fail(c, GM_E_RANGE, "batch is %i; give at least 1", batch);
     const uint64_t before = c->mem_now;
@@ -455,7 +462,7 @@ gm_status gm_gan_reserve(gm_gan *g, int64_t batch)
     gmi_enter(c, "gan_reserve");
     gm_status s = gmi_core_enter(&g->m, 0);
     if (!s && batch < 1) s = gmi_fail(c, GM_E_RANGE, "batch is %i; give at least 1", batch);
-    if (!s) s = gmi_gan_ready(g);
+    if (!s && GM_TRAINING) s = gmi_gan_ready(g);
     if (!s) s = gmi_core_reserve(&g->m, batch);
     return gmi_leave(c, s);
 }

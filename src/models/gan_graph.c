@@ -172,6 +172,19 @@ void gmi_gan_leaves(const gm_gan *a, gm_graph *g, int generator, int discriminat
     if (discriminator) gmi_gan_discriminator(a, g, input_x(a, g, "x", n), y);
 }
 
+/* Programs that a build without training leaves out. */
+static int32_t build_training(const gm_gan *a, gm_graph *g, int64_t n, int32_t kind, gm_node *out)
+{
+    switch (kind) {
+    case GMI_GAN_D: return build_d(a, g, n, 0, out);
+    case GMI_GAN_D_PENALTY: return build_d(a, g, n, 1, out);
+    case GMI_GAN_G: build_g(a, g, n, out); return 1;
+    case GMI_GAN_EVALUATE: build_evaluate(a, g, n, out); return 4;
+    case GMI_GAN_POPULATION: build_population(a, g, n, out); return 1;
+    default: build_invert(a, g, n, out); return 4;
+    }
+}
+
 gm_status gmi_gan_build(void *self, gm_graph *g, const gmi_prog_key *key, gm_node *out, int32_t *n_out)
 {
     const gm_gan *a = self;
@@ -180,9 +193,6 @@ gm_status gmi_gan_build(void *self, gm_graph *g, const gmi_prog_key *key, gm_nod
     g->training = kind == GMI_GAN_D || kind == GMI_GAN_D_PENALTY || kind == GMI_GAN_G || kind == GMI_GAN_POPULATION;
     *n_out = 1;
     switch (kind) {
-    case GMI_GAN_D: *n_out = build_d(a, g, n, 0, out); break;
-    case GMI_GAN_D_PENALTY: *n_out = build_d(a, g, n, 1, out); break;
-    case GMI_GAN_G: build_g(a, g, n, out); break;
     case GMI_GAN_PRIOR: out[0] = gm_op_mul(g, latent(a, g, "prior.z", n), gmi_graph_scalar_input(g, "truncation")); break;
     case GMI_GAN_GENERATE: {
         gm_node z = input_z(a, g, "z", n);
@@ -194,14 +204,9 @@ gm_status gmi_gan_build(void *self, gm_graph *g, const gmi_prog_key *key, gm_nod
         out[0] = gmi_gan_discriminator(a, g, x, gmi_gan_input_cond(a, g, n));
         break;
     }
-    case GMI_GAN_EVALUATE:
-        build_evaluate(a, g, n, out);
-        *n_out = 4;
-        break;
-    case GMI_GAN_POPULATION: build_population(a, g, n, out); break;
     default:
-        build_invert(a, g, n, out);
-        *n_out = 4;
+        if (!GM_TRAINING) return gmi_no_training(a->m.ctx);
+        *n_out = build_training(a, g, n, kind, out);
         break;
     }
     return GM_OK;

@@ -76,7 +76,7 @@ static gm_status chunk_discriminate(infer *f, int64_t r0, int64_t rows, int64_t 
 
 static gm_status in_chunks(infer *f, int64_t n, int32_t kind, chunk_fn fn)
 {
-    gm_status s = kind == GMI_GAN_GENERATE ? gmi_gan_settle(f->a) : GM_OK;
+    gm_status s = GM_TRAINING && kind == GMI_GAN_GENERATE ? gmi_gan_settle(f->a) : GM_OK; /* a loaded model is settled */
     for (int64_t r0 = 0, rows = 0; !s && r0 < n; r0 += rows) {
         const int64_t size = gmi_core_chunk(&f->a->m, kind, 0, n - r0);
         rows = GMI_MIN(size, n - r0);
@@ -172,6 +172,7 @@ gm_status gmi_gan_invert_step(gm_gan *a, int64_t rows, const gmi_real *x, const 
 {
     const int64_t d = a->o.latent_dim;
     gmi_prog *p;
+    if (!GM_TRAINING) return gmi_no_training(a->m.ctx); /* it needs a gradient */
     gm_status s = gmi_gan_settle(a);
     if (!s) s = gmi_core_prog(&a->m, GMI_GAN_INVERT, 0, rows, &p);
     if (s) return s;

@@ -35,6 +35,7 @@ gm_status gmi_gan_write(gm_gan *a, gm_writer *w, int checkpoint)
 {
     gm_context *c = a->m.ctx;
     gmi_buf b;
+    if (!GM_TRAINING) return gmi_no_training(c);
     if (!w) return gmi_fail(c, GM_E_INVALID, "the writer is NULL");
     gm_status s = gmi_gan_settle(a);
     if (s) return s;
@@ -47,7 +48,7 @@ gm_status gmi_gan_write(gm_gan *a, gm_writer *w, int checkpoint)
 
 static gm_status to_writer(gm_gan *a, gm_writer *w, int checkpoint)
 {
-    gm_status s = checkpoint ? gmi_gan_ready(a) : GM_OK;
+    gm_status s = GM_TRAINING && checkpoint ? gmi_gan_ready(a) : GM_OK;
     return s ? s : gmi_gan_write(a, w, checkpoint);
 }
 
@@ -110,8 +111,8 @@ static gm_status from_file(gmi_model_file *file, gm_gan **out)
     s = gmi_model_blame(c, gmi_gan_graph(a, 1, &g));
     if (!s) s = gmi_model_check(file, g);
     gm_graph_destroy(g);
-    if (!s) s = gmi_gan_layout(a, file->checkpoint);
-    if (!s && file->checkpoint) s = gmi_gan_ready(a);
+    if (!s) s = gmi_gan_layout(a, GM_TRAINING && file->checkpoint);
+    if (!s && GM_TRAINING && file->checkpoint) s = gmi_gan_ready(a);
     if (!s) s = gmi_model_load(file, &a->m);
     a->population_step = a->m.fit.step; /* writing computed them */
     return s;

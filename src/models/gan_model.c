@@ -21,11 +21,12 @@ static gm_status leaves(gmi_core *m, int32_t uses, gm_graph *g)
 
 static gm_status options(gmi_core *m, gmi_buf *json)
 {
+    if (!GM_TRAINING) return gmi_no_training(m->ctx);
     gmi_gan_options_write((const gm_gan *)m, json);
     return json->failed ? gmi_nomem(m->ctx) : GM_OK;
 }
 
-static gm_status settle(gmi_core *m) { return gmi_gan_settle((gm_gan *)m); }
+static gm_status settle(gmi_core *m) { return GM_TRAINING ? gmi_gan_settle((gm_gan *)m) : GM_OK; }
 
 static int64_t latent_dim(const gmi_core *m) { return ((const gm_gan *)m)->o.latent_dim; }
 

@@ -12,7 +12,7 @@
 #include "models/gan.h"
 
 static const char *const words[] = {"non_saturating", "saturating", "least_squares", "hinge", "wasserstein", "relativistic"};
-static const char allowed[] = "non_saturating, saturating, least_squares, hinge, wasserstein, relativistic";
+#define ALLOWED "non_saturating, saturating, least_squares, hinge, wasserstein, relativistic"
 static const char numbers[] = "r1 r2 gp every fresh coupled";
 
 static gm_status weight(gm_context *c, const gmi_phrase *ph, const char *name, double *to)
@@ -51,7 +51,7 @@ gm_status gmi_gan_loss_parse(gm_context *c, const char *text, gmi_gan_plan *p)
     size_t at = 0;
     const int got = gmi_text_next(c, text, &at, &ph);
     if (got < 0) return GM_E_INVALID;
-    if (!got) return gmi_fail(c, GM_E_INVALID, "the text is empty; allowed: %s", allowed);
+    if (!got) return gmi_fail(c, GM_E_INVALID, "the text is empty; allowed: %s", ALLOWED);
     for (int32_t i = 0; i < (int32_t)GMI_COUNT(words); i++) {
         if (!gmi_word_is(&ph.word, words[i])) continue;
         p->loss = (gmi_gan_loss)i;
@@ -61,7 +61,7 @@ gm_status gmi_gan_loss_parse(gm_context *c, const char *text, gmi_gan_plan *p)
     }
     char word[GMI_WORD_MAX];
     gmi_word_copy(&ph.word, word, sizeof word);
-    return gmi_fail_at(c, GM_E_INVALID, ph.word.column, "column %d: %S is no loss; allowed: %s", ph.word.column, word, allowed);
+    return gmi_fail_at(c, GM_E_INVALID, ph.word.column, "column %d: %S is no loss; allowed: %s", ph.word.column, word, ALLOWED);
 }
 
 void gmi_gan_loss_text(const gmi_gan_plan *p, gmi_buf *b)

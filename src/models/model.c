@@ -22,13 +22,13 @@ const gmi_model_class *gmi_model_class_find(const char *family)
 
 const char *gm_support_name(gm_support s)
 {
-    static const char *const names[] = {"no", "approximate", "exact"};
+    static const char names[][12] = {"no", "approximate", "exact"};
     return s >= 0 && s < (gm_support)GMI_COUNT(names) ? names[s] : "unknown";
 }
 
 const char *gm_score_name(gm_score s)
 {
-    static const char *const names[] = {"elbo", "iwae", "reconstruction", "mahalanobis", "residual"};
+    static const char names[][15] = {"elbo", "iwae", "reconstruction", "mahalanobis", "residual"};
     return s >= 0 && s < (gm_score)GMI_COUNT(names) ? names[s] : "unknown";
 }
 
@@ -156,6 +156,7 @@ gm_status gmi_model_snapshot(gmi_core *core, const gm_model **out)
     const gmi_model_class *kind = gmi_model_class_find(core->family);
     gm_model *m = NULL;
     gmi_buf b;
+    if (!GM_TRAINING) return gmi_no_training(c);
     if (!kind) return gmi_fail(c, GM_E_UNSUPPORTED, "models of the family %S have no snapshots", core->family);
     gmi_buf_init(&b, c);
     gm_status s = kind->settle(core);

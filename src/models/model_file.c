@@ -227,6 +227,7 @@ static gm_status write_model(gm_context *c, const gm_model *m, gm_writer *w)
 {
     gmi_model_head h;
     gmi_named_set s;
+    if (!GM_TRAINING) return gmi_no_training(c);
     if (!gmi_model_whole(m))
         return gmi_fail(c, GM_E_UNSUPPORTED, "the model was loaded with uses %d, without all of its weights: load it with GM_USE_ALL to write it", m->uses);
     h.family = m->kind->name;

@@ -112,7 +112,7 @@ static gm_status collect(gmi_core *m, int checkpoint, gmi_named_set *s)
     gm_status st;
     gmi_named_init(s, m->ctx);
     st = add_shown(m, s);
-    return !st && checkpoint ? add_training(m, s) : st;
+    return !st && GM_TRAINING && checkpoint ? add_training(m, s) : st;
 }
 
 /* ---- writing ---- */
@@ -220,6 +220,7 @@ static gm_status write_file(gm_context *c, const gmi_model_head *h, const gmi_na
 gm_status gmi_model_write_parts(gm_context *c, const gmi_model_head *h, gmi_core *training, const gmi_named_set *s, gm_writer *w)
 {
     text_set meta;
+    if (!GM_TRAINING) return gmi_no_training(c);
     memset(&meta, 0, sizeof meta);
     metadata(c, h, &meta);
     gm_status st = training ? training_metadata(training, &meta) : GM_OK;
@@ -234,6 +235,7 @@ gm_status gmi_model_write(gmi_core *m, gm_writer *w, const char *options, int ch
 {
     gmi_model_head h;
     gmi_named_set s;
+    if (!GM_TRAINING) return gmi_no_training(m->ctx);
     memset(&h, 0, sizeof h);
     h.family = m->family;
     h.options = options;
@@ -402,7 +404,7 @@ static gm_status destination(void *user, const gmi_st_entry *e, gmi_st_dest *d)
 
 gm_status gmi_model_part(const gmi_model_file *file, const gmi_st_entry *e, int32_t *part)
 {
-    static const char *const names[] = {"scaling.scale", "scaling.shift", "calibration.mean", "calibration.precision"};
+    static const char names[][22] = {"scaling.scale", "scaling.shift", "calibration.mean", "calibration.precision"};
     int32_t i = 0;
     *part = GMI_PART_WEIGHT;
     while (i < (int32_t)GMI_COUNT(names) && strcmp(e->name, names[i])) i++;
@@ -431,8 +433,10 @@ static gm_status match(filling *f)
             return gmi_fail(c, GM_E_MODEL, "tensor %S is %v in the file, its options want %v", e->name, (int32_t)e->rank, e->dims, s->rank, s->dims);
         f->target[e - st->entries] = i;
     }
-    for (int32_t i = 0; i < st->n; i++)
+    for (int32_t i = 0; i < st->n; i++) {
+        if (!GM_TRAINING && !strncmp(st->entries[i].name, "train.", 6)) continue; /* a checkpoint: what inference sees is beside it */
         if (f->target[i] == GMI_PART_WEIGHT) return gmi_fail(c, GM_E_MODEL, "the file's tensor %S has no place in the model", st->entries[i].name);
+    }
     return GM_OK;
 }
 
@@ -487,7 +491,7 @@ gm_status gmi_model_load(gmi_model_file *file, gmi_core *m)
     filling f;
     gmi_named_set set;
     gm_status s = gmi_model_take_scaling(file, m->ctx, m->spec.scaling, &m->scaler);
-    if (!s && file->checkpoint) s = take_training(file, m);
+    if (!s && GM_TRAINING && file->checkpoint) s = take_training(file, m);
     if (s) return s;
     s = collect(m, file->checkpoint, &set);
     f.file = file;
@@ -501,7 +505,7 @@ gm_status gmi_model_load(gmi_model_file *file, gmi_core *m)
     gmi_named_free(&set);
     if (!s) s = gmi_model_check_scaling(m->ctx, &m->scaler);
     if (s) return s;
-    for (int32_t i = 0; file->checkpoint && i < GMI_CORE_OPTIMIZERS; i++)
+    for (int32_t i = 0; GM_TRAINING && file->checkpoint && i < GMI_CORE_OPTIMIZERS; i++)
         if (m->optimizer[i]) gmi_optimizer_state_adopt(m->optimizer[i]);
     gmi_params_changed(m->weights);
     if (m->average) gmi_params_changed(m->average);

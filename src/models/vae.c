@@ -36,7 +36,7 @@ void gm_vae_options_init(gm_vae_options *o, size_t size)
 
 const char *gm_likelihood_name(gm_likelihood l)
 {
-    static const char *const names[] = {"auto", "bernoulli", "gaussian", "logistic", "beta_binomial", "categorical", "columns"};
+    static const char names[][14] = {"auto", "bernoulli", "gaussian", "logistic", "beta_binomial", "categorical", "columns"};
     return l >= 0 && l < (int32_t)GMI_COUNT(names) ? names[l] : "unknown likelihood";
 }
 
@@ -63,6 +63,7 @@ static const preset presets[] = {
 gm_status gm_vae_options_preset(gm_vae_options *o, const char *name)
 {
     if (!o || !name || o->size < offsetof(gm_vae_options, latent_dim) + sizeof o->latent_dim) return GM_E_INVALID;
+    if (!GM_TRAINING) return GM_E_UNSUPPORTED;
     for (int32_t i = 0; i < (int32_t)GMI_COUNT(presets); i++) {
         if (strcmp(presets[i].name, name)) continue;
         o->encoder = presets[i].encoder;
@@ -152,11 +153,13 @@ static gm_status parse_texts(gm_vae *v, int from_file)
     gmi_buf b;
     gm_status s = parse_layers(c, "encoder", v->o.encoder, from_file, &v->encoder);
     if (!s) s = parse_layers(c, "decoder", v->o.decoder, from_file, &v->decoder);
-    if (!s) s = parse_schedule(v, "beta", &v->o.beta, &v->beta);
-    if (!s && v->o.schedule[0]) s = parse_schedule(v, "schedule", &v->o.schedule, &v->rate);
     if (s) return s;
     v->o.encoder = gm_layer_text(v->encoder);
     v->o.decoder = gm_layer_text(v->decoder);
+    if (!GM_TRAINING) return GM_OK;
+    s = parse_schedule(v, "beta", &v->o.beta, &v->beta);
+    if (!s && v->o.schedule[0]) s = parse_schedule(v, "schedule", &v->o.schedule, &v->rate);
+    if (s) return s;
     gmi_buf_init(&b, c);
     return normalised(v, gmi_core_of_option(c, gmi_optimizer_normalize(c, v->o.optimizer, &b), "optimizer"), &b, &v->o.optimizer);
 }
@@ -181,8 +184,10 @@ void gmi_vae_release(gm_vae *v)
     gmi_free(c, v->kl_dim);
     gmi_free(c, v->sums);
     gmi_free(c, v->m.fit.kl);
-    gm_schedule_destroy(v->beta);
-    gm_schedule_destroy(v->rate);
+    if (GM_TRAINING) {
+        gm_schedule_destroy(v->beta);
+        gm_schedule_destroy(v->rate);
+    }
     gmi_core_free(&v->m);
     gm_layer_destroy(v->encoder);
     gm_layer_destroy(v->decoder);
@@ -250,7 +255,7 @@ static gm_status layout_average(gm_vae *v, const gm_graph *g)
 gm_status gmi_vae_layout(gm_vae *v, const gm_graph *g, int train)
 {
     gm_status s = gmi_params_layout(v->m.ctx, g, train, &v->m.weights);
-    return !s && train ? layout_average(v, g) : s;
+    return !s && GM_TRAINING && train ? layout_average(v, g) : s;
 }
 
 static gm_status initial_weights(gm_vae *v)
@@ -282,6 +287,7 @@ static gm_status make_optimizer(gm_vae *v)
 gm_status gmi_vae_optimizer_ready(gm_vae *v)
 {
     gmi_core *m = &v->m;
+    if (!GM_TRAINING) return gmi_no_training(m->ctx);
     gm_status s = gmi_core_train_ready(m, 0);
     if (!s && !m->optimizer[0]) s = make_optimizer(v);
     if (!s && m->ema_half_life > 0 && !m->average) { /* loaded for inference, trained now */
@@ -299,6 +305,7 @@ gm_status gm_vae_create(gm_context *c, const gm_spec *x, const gm_vae_options *o
     if (out) *out = NULL;
     if (!c || !out) return GM_E_INVALID;
     gmi_enter(c, "vae_create");
+    if (!GM_TRAINING) return gmi_leave(c, gmi_no_training(c));
     gm_status s = x ? gmi_vae_make(c, x, o, 0, &v) : gmi_fail(c, GM_E_INVALID, "the spec is NULL: gm_dataset_spec gives one");
     if (!s) s = initial_weights(v);
     if (!s) s = gmi_vae_optimizer_ready(v);

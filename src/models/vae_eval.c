@@ -92,6 +92,7 @@ static void finish(gm_vae *v, const figures *f, int32_t samples, double beta, gm
 gm_status gmi_vae_evaluate(gm_vae *v, gm_dataset *d, int32_t samples, gmi_tick_fn tick, void *user, gm_record *r, double *criterion)
 {
     gm_context *c = v->m.ctx;
+    if (!GM_TRAINING) return gmi_no_training(c);
     const int64_t count = gmi_dataset_count(d), dim = v->o.latent_dim;
     const int nested = v->sums_taken;
     const double beta = gm_schedule_value(v->beta, v->m.fit.step, 0);
@@ -124,6 +125,7 @@ gm_status gm_vae_evaluate(gm_vae *v, gm_dataset *d, int32_t samples, gm_record *
     gm_context *c = v->m.ctx;
     gm_status s = GM_OK;
     gmi_enter(c, "vae_evaluate");
+    if (!GM_TRAINING) return gmi_leave(c, gmi_no_training(c));
     gm_record_init(&full, sizeof full);
     full.call = "vae_evaluate";
     if (!d || !r) s = gmi_fail(c, GM_E_INVALID, "%s is NULL", d ? "the record" : "the dataset");

@@ -212,7 +212,7 @@ static void build_train(const gm_vae *v, gm_graph *g, int64_t n, gm_node *out)
     out[2] = recon;
     out[3] = kl;
     out[4] = kl_dim;
-    gmi_graph_backward(g, objective, "");
+    if (GM_TRAINING) gmi_graph_backward(g, objective, "");
 }
 
 static void build_evaluate(const gm_vae *v, gm_graph *g, int64_t n, gm_node *out, int32_t *n_out)

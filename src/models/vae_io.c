@@ -51,6 +51,7 @@ gm_status gmi_vae_write(gm_vae *v, gm_writer *w, int checkpoint)
 
 static gm_status to_writer(gm_vae *v, gm_writer *w, int checkpoint)
 {
+    if (!GM_TRAINING) return gmi_no_training(v->m.ctx);
     gm_status s = checkpoint ? gmi_vae_optimizer_ready(v) : GM_OK;
     return s ? s : gmi_vae_write(v, w, checkpoint);
 }
@@ -116,9 +117,9 @@ static gm_status from_file(gmi_model_file *file, gm_vae **out)
     gm_vae *v = *out;
     s = gmi_model_blame(c, gmi_vae_training_graph(v, &g));
     if (!s) s = gmi_model_check(file, g);
-    if (!s) s = gmi_vae_layout(v, g, file->checkpoint);
+    if (!s) s = gmi_vae_layout(v, g, GM_TRAINING && file->checkpoint);
     gm_graph_destroy(g);
-    if (!s && file->checkpoint) s = gmi_vae_optimizer_ready(v);
+    if (!s && GM_TRAINING && file->checkpoint) s = gmi_vae_optimizer_ready(v);
     return s ? s : gmi_model_load(file, &v->m);
 }
 

@@ -8,7 +8,7 @@ static gm_status reserve(gm_vae *v, int64_t batch)
     gm_status s = gmi_core_enter(&v->m, 0);
     if (s) return s;
     if (batch < 1) return gmi_fail(v->m.ctx, GM_E_RANGE, "batch is %i; give at least 1", batch);
-    s = gmi_vae_optimizer_ready(v);
+    if (GM_TRAINING) s = gmi_vae_optimizer_ready(v);
     return s ? s : gmi_core_reserve(&v->m, batch);
 }
 
@@ -27,6 +27,7 @@ static gm_status memory(gm_context *c, const gm_spec *x, const gm_vae_options *o
     gmi_need work, run;
     memset(&work, 0, sizeof work);
     memset(&run, 0, sizeof run);
+    if (!GM_TRAINING) return gmi_no_training(c);
     if (!x) return gmi_fail(c, GM_E_INVALID, "the spec is NULL: gm_dataset_spec gives one");
     if (batch < 1) return gmi_fail(c, GM_E_RANGE, "batch is %i; give at least 1", batch);
     gm_status s = gmi_vae_make(c, x, o, 0, &v);

@@ -26,7 +26,7 @@ static gm_status leaves(gmi_core *m, int32_t uses, gm_graph *g)
     return s ? s : gm_graph_status(g);
 }
 
-static gm_status options(gmi_core *m, gmi_buf *json) { return gmi_vae_options_write((const gm_vae *)m, json); }
+static gm_status options(gmi_core *m, gmi_buf *json) { return GM_TRAINING ? gmi_vae_options_write((const gm_vae *)m, json) : gmi_no_training(m->ctx); }
 
 static gm_status settle(gmi_core *m)
 {

@@ -8,7 +8,7 @@
 gm_status gmi_vae_feed(gm_vae *v, gmi_prog *p, const gmi_core_rows *from, int64_t r0, int64_t n)
 {
     int64_t at[GMI_INFER_ROWS];
-    if (!from->d) {
+    if (!GM_TRAINING || !from->d) {
         gm_status s = gmi_vae_feed_x(v, p, from->x, r0, n);
         if (!s) gmi_vae_feed_cond(v, p, from->cond, r0, n);
         return s;

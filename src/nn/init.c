@@ -32,8 +32,9 @@ static const rule rules[] = {
     {"lecun_normal", "", SCALED_NORMAL, FAN_IN, 0, 1, 1.0},
     {"orthogonal", "", ORTHOGONAL, 0, 0, 1, 0.0},
 };
-static const char words[] = "torch, zeros, ones, constant V, uniform A or LOW HIGH, normal STD [MEAN], glorot_uniform, glorot_normal, he_uniform, he_normal, "
-                            "lecun_uniform, lecun_normal, orthogonal [GAIN]";
+#define WORDS                                                                                                                                      \
+    "torch, zeros, ones, constant V, uniform A or LOW HIGH, normal STD [MEAN], glorot_uniform, glorot_normal, he_uniform, he_normal, lecun_uniform, " \
+    "lecun_normal, orthogonal [GAIN]"
 
 typedef struct parsed {
     const rule *r;
@@ -72,6 +73,10 @@ static int parse(const char *s, size_t n, parsed *out)
 size_t gmi_init_text(const char *init, size_t n, char *to, size_t cap)
 {
     parsed p;
+    if (!GM_TRAINING) { /* kept, not understood: nothing begins here */
+        if (n < cap) memcpy(to, init, n), to[n] = 0;
+        return n;
+    }
     if (parse(init, n, &p)) return 0;
     if (p.n == 0) return gmi_format(to, cap, "%s", p.r->word);
     if (p.n == 1) return gmi_format(to, cap, "%s:%g", p.r->word, p.a[0]);
@@ -82,7 +87,7 @@ gm_status gmi_init_check(gm_context *c, const char *init)
 {
     parsed p;
     if (parse(init, strlen(init), &p) == 0) return GM_OK;
-    return gmi_fail(c, GM_E_INVALID, "%S is no initialisation; write %s", init, words);
+    return gmi_fail(c, GM_E_INVALID, "%S is no initialisation; write %s", init, WORDS);
 }
 
 /* ---- draws ---- */

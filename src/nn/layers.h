@@ -20,14 +20,15 @@ typedef enum gmi_arg_kind {
 } gmi_arg_kind;
 typedef enum gmi_arg_form { GMI_BY_NAME, GMI_BY_PLACE /* or by name */, GMI_BY_LETTER /* k4, or by name */ } gmi_arg_form;
 
+/* Texts of tables are arrays: a pointer would cost a relocation, which is larger than most of them. */
 typedef struct gmi_arg_spec {
-    const char *name, *alias; /* the canonical name and PyTorch's ("" when equal) */
-    gmi_arg_kind kind;
-    gmi_arg_form form;
-    int32_t required;
-    int32_t most;             /* sizes: how many at most */
+    char name[16], alias[19]; /* the canonical name and PyTorch's ("" when equal) */
+    int8_t kind;              /* gmi_arg_kind */
+    int8_t form;              /* gmi_arg_form */
+    int8_t required;
+    int8_t most;              /* sizes: how many at most */
     double dflt, lo, hi;
-    const char *choices;      /* separated by blanks */
+    char choices[17];         /* separated by blanks */
 } gmi_arg_spec;
 
 typedef struct gmi_arg {
@@ -48,7 +49,7 @@ enum {
     GMI_L_OWN = 8         /* a registered word */
 };
 typedef struct gmi_layer_def {
-    const char *word, *alias;
+    char word[20], alias[20];
     uint32_t flags;
     int32_t n_spec;
     const gmi_arg_spec *spec;

@@ -14,7 +14,7 @@ static gm_gan *gan(const gm_latent *l) { return (gm_gan *)(void *)l->core; } /* 
 
 static int conditional(const gm_latent *l) { return gan(l)->plan.cond != GMI_COND_NONE; }
 
-static gm_status fits(gm_latent *l, gm_dataset *d) { return gmi_core_fits(l->core, conditional(l), d); }
+static gm_status fits(gm_latent *l, gm_dataset *d) { return GM_TRAINING ? gmi_core_fits(l->core, conditional(l), d) : gmi_no_training(l->ctx); }
 
 static gm_status check_cond(gm_latent *l, const gm_tensor *cond, int64_t n) { return conditional(l) ? gmi_core_check_cond(l->core, cond, n) : GM_OK; }
 
@@ -115,6 +115,9 @@ static gm_status one_start(search *s, int32_t start)
 static gm_status encode(gm_latent *l, const gmi_core_rows *from, int64_t r0, int64_t n, const gmi_latent_code *out)
 {
     search s;
+    if (!GM_TRAINING)
+        return (gmi_fail)(l->ctx, GM_E_UNSUPPORTED,
+                          "encoding with a GAN searches z by gradients, which this build does not have: use one made without INFER_ONLY=1, or a VAE");
     memset(&s, 0, sizeof s);
     s.l = l;
     s.r0 = r0;

@@ -32,6 +32,17 @@ void gm_latent_options_init(gm_latent_options *o, size_t size)
     gmi_options_init(o, size, &d, sizeof d);
 }
 
+void gm_calibrate_options_init(gm_calibrate_options *o, size_t size)
+{
+    gm_calibrate_options d;
+    memset(&d, 0, sizeof d);
+    d.size = sizeof d;
+    d.score = -1;
+    d.false_positive_rate = 0.05;
+    d.score_samples = 8;
+    gmi_options_init(o, size, &d, sizeof d);
+}
+
 static void release(gm_latent *l)
 {
     gm_context *c = l->ctx;

@@ -17,17 +17,6 @@ typedef struct calibration {
     gmi_calibration k;
 } calibration;
 
-void gm_calibrate_options_init(gm_calibrate_options *o, size_t size)
-{
-    gm_calibrate_options d;
-    memset(&d, 0, sizeof d);
-    d.size = sizeof d;
-    d.score = -1;
-    d.false_positive_rate = 0.05;
-    d.score_samples = 8;
-    gmi_options_init(o, size, &d, sizeof d);
-}
-
 /* ---- rank ---- */
 
 /* floor(v), where v comes from a decimal that was rounded to a double: what is within 4 ulp below an integer is that integer (0.29 * 100 is

@@ -9,7 +9,7 @@
 
 const char *gm_path_name(gm_path p)
 {
-    static const char *const names[] = {"linear", "spherical"};
+    static const char names[][10] = {"linear", "spherical"};
     return p >= 0 && p < (gm_path)GMI_COUNT(names) ? names[p] : "unknown";
 }
 

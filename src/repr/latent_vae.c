@@ -5,7 +5,7 @@
 
 static gm_vae *vae(const gm_latent *l) { return (gm_vae *)(void *)l->core; } /* gmi_core is its first member */
 
-static gm_status fits(gm_latent *l, gm_dataset *d) { return gmi_vae_fits(vae(l), d); }
+static gm_status fits(gm_latent *l, gm_dataset *d) { return GM_TRAINING ? gmi_vae_fits(vae(l), d) : gmi_no_training(l->ctx); }
 
 static gm_status check_cond(gm_latent *l, const gm_tensor *cond, int64_t n) { return gmi_vae_check_cond(vae(l), cond, n); }
 

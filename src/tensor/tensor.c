@@ -15,7 +15,7 @@ size_t gmi_dtype_size(gm_dtype t)
 
 const char *gm_dtype_name(gm_dtype t)
 {
-    static const char *const names[] = {"unknown", "f32", "f64", "u8", "i16", "i32", "i64"};
+    static const char names[][8] = {"unknown", "f32", "f64", "u8", "i16", "i32", "i64"};
     return t > 0 && t < GMI_COUNT(names) ? names[t] : names[0];
 }
 

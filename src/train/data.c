@@ -10,7 +10,7 @@
 
 const char *gm_scaling_name(gm_scaling s)
 {
-    static const char *const names[] = {"auto", "none", "unit", "signed", "standard"};
+    static const char names[][9] = {"auto", "none", "unit", "signed", "standard"};
     return s >= 0 && s < (gm_scaling)GMI_COUNT(names) ? names[s] : "unknown";
 }
 
@@ -263,6 +263,7 @@ gm_status gm_dataset_from_tensor(gm_tensor *x, const gm_tensor *cond, const gm_s
     if (out) *out = NULL;
     if (!x || !out) return GM_E_INVALID;
     gmi_enter(x->ctx, "dataset_from_tensor");
+    if (!GM_TRAINING) return gmi_leave(x->ctx, gmi_no_training(x->ctx));
     return gmi_leave(x->ctx, from_tensor(x, cond, s, out));
 }
 
@@ -301,6 +302,7 @@ gm_status gm_dataset_from_source(gm_context *c, const gm_spec *s, const gm_sourc
     if (out) *out = NULL;
     if (!c || !out) return GM_E_INVALID;
     gmi_enter(c, "dataset_from_source");
+    if (!GM_TRAINING) return gmi_leave(c, gmi_no_training(c));
     if (!s || !src) return gmi_leave(c, gmi_fail(c, GM_E_INVALID, "%s is NULL", s ? "the source" : "the spec"));
     return gmi_leave(c, from_source(c, s, src, out));
 }
@@ -347,6 +349,7 @@ gm_status gm_dataset_split(gm_dataset *d, double fraction, uint64_t seed, gm_dat
     if (b) *b = NULL;
     if (!d || !a || !b) return GM_E_INVALID;
     gmi_enter(d->ctx, "dataset_split");
+    if (!GM_TRAINING) return gmi_leave(d->ctx, gmi_no_training(d->ctx));
     return gmi_leave(d->ctx, split(d, fraction, seed, a, b));
 }
 

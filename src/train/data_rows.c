@@ -389,6 +389,7 @@ gm_status gm_dataset_read(gm_dataset *d, int64_t first, gm_tensor *x, gm_tensor 
     gm_status s;
     if (!d || !x) return GM_E_INVALID;
     gmi_enter(d->ctx, "dataset_read");
+    if (!GM_TRAINING) return gmi_leave(d->ctx, gmi_no_training(d->ctx));
     s = check_read(d, first, x, cond);
     if (!s) s = read_rows(d, first, x, cond);
     return gmi_leave(d->ctx, s);

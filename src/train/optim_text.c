@@ -27,7 +27,7 @@ static const gmi_rule_info rules[] = {
     {"adamw", GMI_O_adam, GMI_O_adam, 1, "exp_avg", "exp_avg_sq", {1e-3, -1, -1, -1, -1, -1, 0.9, 0.999, -1, -1, 1e-8, 1e-2, 0, 0, 0, 0, 1}},
     {"adagrad", GMI_O_adagrad, GMI_O_adagrad, 0, "sum", "", {1e-2, -1, -1, -1, -1, -1, -1, -1, 0, 0, 1e-10, 0, 0, 0, 0, 0, 1}},
 };
-static const char rule_words[] = "sgd, rmsprop, adam, adamw, adagrad";
+#define RULE_WORDS "sgd, rmsprop, adam, adamw, adagrad"
 
 const char *gmi_rule_option(int32_t i) { return options[i].name; }
 const gmi_rule_info *gmi_rule_table(const gmi_rule *r) { return &rules[r->row]; }
@@ -101,7 +101,7 @@ gm_status gmi_rule_from_phrase(gm_context *c, const gmi_phrase *p, const char *a
     for (i = 0; i < (int32_t)GMI_COUNT(rules) && !gmi_word_is(&p->word, rules[i].word); i++) continue;
     if (i == (int32_t)GMI_COUNT(rules)) {
         (void)gmi_word_copy(&p->word, shown, sizeof shown);
-        return gmi_fail_at(c, GM_E_INVALID, p->word.column, "column %d: %S is no optimizer; optimizers: %s%s", p->word.column, shown, rule_words, also);
+        return gmi_fail_at(c, GM_E_INVALID, p->word.column, "column %d: %S is no optimizer; optimizers: %s%s", p->word.column, shown, RULE_WORDS, also);
     }
     out->row = i;
     memcpy(out->h, rules[i].dflt, sizeof out->h);
@@ -123,7 +123,7 @@ gm_status gmi_rule_parse(gm_context *c, const char *text, gmi_rule *out)
     gm_status s;
     int got = gmi_text_next(c, text, &at, &p);
     if (got < 0) return GM_E_INVALID;
-    if (got == 0) return gmi_fail_at(c, GM_E_INVALID, 1, "the text is empty; optimizers: %s", rule_words);
+    if (got == 0) return gmi_fail_at(c, GM_E_INVALID, 1, "the text is empty; optimizers: %s", RULE_WORDS);
     s = gmi_rule_from_phrase(c, &p, "", out);
     if (s) return s;
     got = gmi_text_next(c, text, &at, &p);

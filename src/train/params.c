@@ -27,6 +27,7 @@ gm_status gmi_params_init(gm_params *w, uint64_t seed)
     int32_t i;
     float *room;
     gm_status s;
+    if (!GM_TRAINING) return GM_OK; /* zeros, until a file is read */
     for (i = 0; i < w->n_params; i++) most = GMI_MAX(most, w->params[i].count);
     for (i = 0; i < w->n_states; i++) most = GMI_MAX(most, w->states[i].count);
     room = gmi_alloc_n(w->ctx, most, sizeof *room);
@@ -157,6 +158,7 @@ static gmi_st_tensor *entries(const gmi_named_set *s)
 
 gm_status gmi_named_write(const gmi_named_set *s, gmi_out *o, int64_t meta_n, const gmi_st_text *meta)
 {
+    if (!GM_TRAINING) return gmi_no_training(s->ctx);
     gmi_st_tensor *t = entries(s);
     gm_status st;
     if (!t) return gmi_nomem(s->ctx);
@@ -167,6 +169,7 @@ gm_status gmi_named_write(const gmi_named_set *s, gmi_out *o, int64_t meta_n, co
 
 gm_status gmi_named_sha256(const gmi_named_set *s, char hex[65])
 {
+    if (!GM_TRAINING) return gmi_no_training(s->ctx);
     gmi_st_tensor *t = entries(s);
     gm_status st;
     if (!t) return gmi_nomem(s->ctx);
@@ -303,6 +306,7 @@ gm_status gm_params_write(const gm_params *w, gm_writer *to)
 {
     if (!w || !to) return GM_E_INVALID;
     gmi_enter(w->ctx, "params_write");
+    if (!GM_TRAINING) return gmi_leave(w->ctx, gmi_no_training(w->ctx));
     return gmi_leave(w->ctx, write_params(w, to));
 }
 

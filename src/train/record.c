@@ -15,30 +15,30 @@
 
 /* ---- names ---- */
 
-static const char *name_of(const char *const *names, int64_t n, int32_t i) { return i >= 0 && i < n ? names[i] : "unknown"; }
+static const char *name_of(const char (*names)[20], int64_t n, int32_t i) { return i >= 0 && i < n ? names[i] : "unknown"; }
 
 const char *gm_record_kind_name(gm_record_kind k)
 {
-    static const char *const names[] = {"step", "epoch", "validation", "event", "saved", "work"};
+    static const char names[][20] = {"step", "epoch", "validation", "event", "saved", "work"};
     return name_of(names, GMI_COUNT(names), k);
 }
 
 const char *gm_action_name(gm_action a)
 {
-    static const char *const names[] = {"continue", "stop", "cancel"};
+    static const char names[][20] = {"continue", "stop", "cancel"};
     return name_of(names, GMI_COUNT(names), a);
 }
 
 const char *gm_event_name(gm_event e)
 {
-    static const char *const names[] = {"none",          "nonfinite", "divergence",  "overfit",   "posterior_collapse",
+    static const char names[][20] = {"none",          "nonfinite", "divergence",  "overfit",   "posterior_collapse",
                                         "mode_collapse", "d_overfit", "g_vanishing", "supervisor"};
     return name_of(names, GMI_COUNT(names), e);
 }
 
 const char *gm_draw_name(gm_draw d)
 {
-    static const char *const names[] = {"mean", "sample"};
+    static const char names[][20] = {"mean", "sample"};
     return name_of(names, GMI_COUNT(names), d);
 }
 
@@ -160,6 +160,7 @@ gm_status gm_record_text(const gm_record *given, char *to, size_t n)
     gm_record r;
     line l;
     if (!given || !to || !n) return GM_E_INVALID;
+    if (!GM_TRAINING) return GM_E_UNSUPPORTED;
     gm_record_init(&r, sizeof r);
     if (gmi_options_merge(&r, sizeof r, given)) return GM_E_INVALID;
     l.to = to;
@@ -320,7 +321,7 @@ gm_status gmi_record_log_open(gm_context *c, gm_writer *w, int csv, int append, 
 
 gm_status gmi_record_log_add(gmi_record_log *l, const gm_record *r)
 {
-    if (!l->w || l->failed) return l->failed;
+    if (!GM_TRAINING || !l->w || l->failed) return l->failed;
     l->line.n = 0;
     if (l->titles) csv_titles(&l->line);
     if (l->csv) csv_line(&l->line, r);

@@ -23,7 +23,7 @@ extern "C" {
 #endif
 /* Options; NULL for a function means the defaults behind each, which are the preset "unattended". Texts are copied.
  * generator      ""; layers from z to a sample. A linear layer of the sample's size is added where they end with another size. "" = by the shape of the data:
- *                images whose sides divide by 4 get transposed convolutions from a fourth of their size, anything else layers of 256 units
+ *                images whose sides divide by 4 get transposed convolutions from a fourth of their size, anything else four layers of 256 units
  * discriminator  ""; layers from a sample to one score. A linear layer to one unit is added where they end with another size. "" = by the shape of the data,
  *                without any normalisation. With condition projection it must end with several features, not with one number
  * loss           "relativistic r1=1 r2=1 every=4": one of
@@ -44,7 +44,7 @@ extern "C" {
  * g_schedule     ""; a schedule of G's learning rate, "" = as in g_optimizer;   d_schedule  the same of D's (TTUR: Heusel et al. 2017)
  * condition      "", or "concat": labels (one-hot) or conditions join z and D's input; or "projection": they join z, and D adds the inner product of its last
  *                features with an embedding of the label, labels alone (Miyato and Koyama 2018)
- * latent_dim     -1 = 64 for images, 16 for the rest
+ * latent_dim     -1 = 64 for images; the elements of a sample for the rest, 2 at least, 16 at most
  * d_steps        1; steps of D for each one of G: G's half comes with every d_steps-th step
  * ema_half_life  10000 examples; of the average of G's weights that inference uses; 0 = none, the trained weights
  * seed           0; of initial weights and all training noise

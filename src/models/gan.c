@@ -125,9 +125,9 @@ static gm_status check_options(gm_gan *a)
 {
     gm_context *c = a->m.ctx;
     gm_gan_options *o = &a->o;
-    if (o->latent_dim == -1) o->latent_dim = a->m.spec.rank == 3 ? 64 : 16;
+    if (o->latent_dim == -1) o->latent_dim = a->m.spec.rank == 3 ? 64 : GMI_MIN(GMI_MAX(a->m.elems, 2), 16);
     if (o->latent_dim < 1 || o->latent_dim > 65536)
-        return gmi_fail(c, GM_E_RANGE, "latent_dim is %i; 1 to 65536, or -1: 64 for images, 16 for the rest", o->latent_dim);
+        return gmi_fail(c, GM_E_RANGE, "latent_dim is %i; 1 to 65536, or -1: 64 for images, 2 to 16 for the rest", o->latent_dim);
     if (o->d_steps < 1 || o->d_steps > 1000) return gmi_fail(c, GM_E_RANGE, "d_steps is %d; 1 to 1000", o->d_steps);
     if (!(o->ema_half_life >= 0) || !gmi_f64_finite(o->ema_half_life))
         return gmi_fail(c, GM_E_RANGE, "ema_half_life is %g; it must be 0 (none) or a positive number of examples", o->ema_half_life);

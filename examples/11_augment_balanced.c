@@ -3,7 +3,7 @@
  *
  * Two kinds of digits are rare: 6 examples each instead of about 140. gm_latent_balance fills every class up with samples near those that are there: decode(encode(x)
  * + radius e), e as wide as the posterior. The VAE is conditional, so that such a sample stays of its class and takes from the common classes how digits vary.
- * What that is worth is told by the nearest neighbour of held-out digits, to which repeating the rare examples would be worth nothing. (A linear classifier gains as
+ * What that is worth is told by the nearest neighbour of held-out digits, to which repeating the rare examples would be worth nothing. (A linear classifier gains at least as
  * much from mere repetition: try it before trusting invented data.) Next: 12, anomalies in a running service. */
 #include <genrep.h>
 #include <stdio.h>

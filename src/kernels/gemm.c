@@ -159,6 +159,7 @@ static void run_init(run *r, const gmi_gemm_plan *p, const gmi_kernels *t, const
     int64_t mode = p->priv[MODE];
     gmi_real *s = gmi_align64(scratch), *shared = p->shared_bytes ? gmi_align64(io->shared) : NULL;
     memset(&r->blk, 0, sizeof r->blk);
+    r->partial = NULL;
     r->p = p, r->io = io, r->q = fold(p), r->a = io->a, r->b = io->b, r->c = io->c, r->task = task;
     r->blk.t = t, r->blk.k = r->q.k, r->blk.n = r->q.n, r->blk.pack = pack_of_b, r->blk.user = r;
     r->blk.mode = (gmi_block_mode)mode, r->blk.packed = shared, r->blk.b = io->b, r->blk.b_rs = p->b_rs, r->blk.ptr = r->ptr, r->blk.len = r->len;
@@ -167,7 +168,8 @@ static void run_init(run *r, const gmi_gemm_plan *p, const gmi_kernels *t, const
     r->blk.a_pack = s;
     r->blk.b_pack = s + (p->a_cs == 1 ? 0 : gmi_block_a_size(t, r->blk.slots));
     r->blk.slab = r->blk.b_pack + b_pack_size(p, &r->q, t);
-    r->partial = shared + (mode == GMI_B_READY || mode == GMI_B_FILL ? gmi_ceil_div(r->q.n, t->nr) * t->nr * r->q.k : 0);
+    if (p->priv[CUT_SLABS] > 1)
+        r->partial = shared + (mode == GMI_B_READY || mode == GMI_B_FILL ? gmi_ceil_div(r->q.n, t->nr) * t->nr * r->q.k : 0);
 }
 
 static void pack_all(const run *r)

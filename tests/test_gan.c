@@ -114,7 +114,7 @@ static void presets(gm_context *c)
     static const int64_t side[] = {8, 8, 28, 32, 64}, channels[] = {1, 1, 1, 3, 3};
     gm_gan_options o, before;
     gm_spec x;
-    uint64_t t, f;
+    uint64_t t = 0, f = 0;
     gm_gan_options_init(&before, sizeof before);
     before.seed = 9;
     before.d_steps = 2;
@@ -122,7 +122,8 @@ static void presets(gm_context *c)
         o = before;
         ok(gm_gan_options_preset(&o, name[i]) == GM_OK && o.seed == 9 && o.d_steps == 2, "preset %s", name[i]);
         vae_spec(&x, GM_U8, GM_SCALE_AUTO, 3, channels[i], side[i], side[i]);
-        ok(gm_gan_memory(c, &x, &o, 2, &t, &f) == GM_OK && t > f && f > 0, "fits %d x %d x %d: %.1f MB to train (%s)", (int)side[i], (int)side[i],
+        const gm_status s = gm_gan_memory(c, &x, &o, 2, &t, &f);
+        ok(s == GM_OK && t > f && f > 0, "fits %d x %d x %d: %.1f MB to train (%s)", (int)side[i], (int)side[i],
             (int)channels[i], (double)t / 1e6,
            gm_context_error(c));
         if (i) ok(o.ema_half_life == 0 && !strcmp(o.loss, "non_saturating") && strstr(o.g_optimizer, "beta1=0.5") && o.latent_dim == 100, "as in its paper");

@@ -134,7 +134,7 @@ static int build(gm_context *c, const kase *k, built *b)
 static int run(built *b)
 {
     const void *in[2] = {b->x, b->weight};
-    gmi_exec e = {3, 1, 0, in, (void *const *)b->out};
+    gmi_exec e = {3, 1, 0, in, (void *const *)b->out, 0};
     gm_status s = gmi_run_exec(b->r, &e);
     gmi_params_discard(b->w); /* statistics stay as they were */
     return s;

@@ -22,7 +22,7 @@ static double run(gm_gan *g, gmi_prog *p, int part)
     gmi_prog_set(p, "gamma", 0.7);
     if (gmi_prog_run(p, 7, 3, 0)) printf("Bail out! %s\n", gm_context_error(g->m.ctx)), exit(1);
     gmi_params_discard(g->m.weights); /* statistics */
-    const double loss = (double)p->out[0].p[0], penalty = p->key.kind == GMI_GAN_D_PENALTY ? (double)p->out[3].p[0] : 0;
+    const double loss = (double)p->out[p->key.kind == GMI_GAN_G ? p->n_out - 1 : 0].p[0], penalty = p->key.kind == GMI_GAN_D_PENALTY ? (double)p->out[3].p[0] : 0;
     return part ? penalty : loss + (double)g->plan.every * penalty;
 }
 
@@ -31,8 +31,9 @@ static gmi_prog *program(gm_gan *g, int32_t kind)
     gmi_prog *p = NULL;
     uint32_t s = 5;
     if (gmi_core_prog(&g->m, kind, 0, N, &p)) printf("Bail out! %s\n", gm_context_error(g->m.ctx)), exit(1);
-    gmi_real *x = gmi_prog_in(p, "x"), *c = gmi_prog_in(p, "cond");
+    gmi_real *x = gmi_prog_in(p, "x"), *fake = gmi_prog_in(p, "fake"), *c = gmi_prog_in(p, "cond");
     for (int64_t i = 0; x && i < N * g->m.elems; i++) x[i] = (gmi_real)(2 * vae_random(&s) - 1);
+    for (int64_t i = 0; fake && i < N * g->m.elems; i++) fake[i] = (gmi_real)(2 * vae_random(&s) - 1);
     for (int i = 0; c && i < N; i++) ((int32_t *)(void *)c)[i] = i % 3;
     return p;
 }

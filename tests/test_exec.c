@@ -52,7 +52,7 @@ static uint64_t once(int32_t threads, gm_simd simd, int64_t n, uint64_t *per_row
         static gmi_real x[64 * 3 * 144], y[64 * 33], loss;
         const void *in[1] = {x};
         void *to[2] = {y, &loss};
-        gmi_exec e = {9, 4, 0, in, to};
+        gmi_exec e = {9, 4, 0, in, to, 0};
         gm_graph_destroy(g);
         g = NULL;
         fill(x, n * 3 * 144, 5);
@@ -142,9 +142,59 @@ static void refusals(void)
     ok(1, "destroyed in any order");
 }
 
+/* A program cut behind an output: that output is there after part 1, part 2 sees parameters as they are by then, and both make the bits of the whole. */
+static void parts(void)
+{
+    enum { N = 5 };
+    static gmi_real x[N * 3 * 144], y[N * 33];
+    gm_context *c = NULL;
+    gm_graph *g = NULL;
+    gm_node out[2], late;
+    const gm_program *p = NULL;
+    gm_params *w = NULL;
+    gm_run *r = NULL;
+    gmi_real loss = 7;
+    int64_t kd[1] = {33};
+    const void *in[1] = {x};
+    void *to[2] = {y, &loss};
+    gmi_exec e = {9, 4, 0, in, to, 0};
+    if (gm_context_create(NULL, &c) || gm_graph_create(c, &g)) exit(1);
+    out[0] = net(g, N, &late);
+    out[1] = gm_op_mul(g, late, gm_op_mean(g, gm_op_square(g, gm_op_mul(g, gm_op_tanh(g, out[0]), gm_graph_param(g, "late", "", 1, kd))), 3, 0));
+    gm_graph_backward(g, out[1]);
+    g->early = 1;
+    if (gm_program_compile(g, 2, out, &p) || gmi_params_layout(c, g, 1, &w) || gm_run_create(c, p, w, &r)) exit(1);
+    fill(x, N * 3 * 144, 5);
+    for (int32_t i = 0; i < w->n_params; i++) fill(w->value + w->params[i].offset, w->params[i].count, 77 + (uint32_t)i);
+    ok(p->cut > 0 && p->cut < p->n_instrs, "%d of %d instructions are the first part", (int)p->cut, (int)p->n_instrs);
+    e.part = 1;
+    ok(!gmi_run_exec(r, &e) && y[0] != 0 && loss == 7, "part 1 makes the early output alone");
+    const uint64_t first = gmi_hash_bytes(GMI_HASH_START, y, sizeof y);
+    int is_state;
+    const gmi_slot *k = gmi_params_find(w, "late", &is_state);
+    uint64_t hash[3];
+    for (int i = 0; i < 3; i++) { /* the second part after a change, the whole, the second part with another parameter */
+        if (i != 1) fill(w->value + k->offset, k->count, 5 + (uint32_t)i);
+        gmi_params_changed(w);
+        e.part = i == 1 ? 0 : 2;
+        if (i == 2) e.part = 1, (void)!gmi_run_exec(r, &e), e.part = 2;
+        memset(w->grad, 0, (size_t)w->param_elems * sizeof w->grad[0]);
+        if (gmi_run_exec(r, &e)) exit(1);
+        hash[i] = gmi_hash_bytes(gmi_hash_bytes(GMI_HASH_START, &loss, sizeof loss), w->grad, (size_t)w->param_elems * sizeof w->grad[0]);
+    }
+    ok(hash[0] == hash[1] && gmi_hash_bytes(GMI_HASH_START, y, sizeof y) == first, "part 2 makes the rest of the whole, with the parameters of its time");
+    ok(hash[2] != hash[1], "another parameter between the parts: another loss");
+    gm_graph_destroy(g);
+    gm_run_destroy(r);
+    gmi_params_release(w);
+    gm_program_destroy(p);
+    gm_context_destroy(c);
+}
+
 int main(void)
 {
     same_bits();
+    parts();
     refusals();
     return done();
 }

@@ -202,7 +202,7 @@ static outcome execute(gm_context *c, recipe *r, const int *fetch, int n, int fl
     for (int k = 0; k < n; k++) want[k] = node[fetch[k]];
     if (!gm_program_compile(g, n, want, &p) && !gmi_params_layout(c, g, (flags & BACKWARD) != 0, &w) && !gm_run_create(c, p, w, &run)) {
         gmi_real *inputs = load(r, run, w, in);
-        gmi_exec e = {1, 2, 3, in, out};
+        gmi_exec e = {1, 2, 3, in, out, 0};
         o.wrong = gmi_run_exec(run, &e) || gmi_run_exec(run, &e) ? -1 : flags & CHECK ? verify(r, w, fetch, n, out) : 0;
         for (int k = 0; k < n; k++) o.bits[fetch[k]] = hash_of(out[k], (size_t)count(&r->it[fetch[k]]) * size_of(&r->it[fetch[k]]));
         o.grads = flags & BACKWARD ? hash_of(w->grad, (size_t)w->param_elems * sizeof(gmi_real)) : 0;
@@ -377,7 +377,7 @@ static void indices(gm_context *c)
     must(gm_run_create(c, p, w, &run));
     const void *in[2] = {table, row};
     void *out[1] = {got};
-    gmi_exec e = {0, 0, 0, in, out};
+    gmi_exec e = {0, 0, 0, in, out, 0};
     ok(gmi_run_exec(run, &e) == GM_OK && got[0] == 9 && got[1] == 7 && got[2] == 8 && w->state_pending[0], "rows of a table of i32");
     gmi_params_discard(w);
     row[1] = 3;
@@ -411,7 +411,7 @@ static void orders(gm_context *c)
         for (int i = 1; i < 16; i++) y[i] = gm_op_sum(g, y[0], (uint32_t)i, 1), out[i] = sum[k][i - 1];
         must(gm_program_compile(g, k ? 15 : 16, y + k, &p));
         must(gm_run_create(c, p, NULL, &run));
-        gmi_exec e = {0, 0, 0, in[k], out + k};
+        gmi_exec e = {0, 0, 0, in[k], out + k, 0};
         must(gmi_run_exec(run, &e));
         hash[k] = hash_of(sum[k], sizeof sum[k]);
         gm_run_destroy(run);

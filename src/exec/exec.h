@@ -55,6 +55,7 @@ typedef struct gmi_exec {
     int64_t first; /* example index of row 0 */
     const void *const *in;
     void *const *out;
+    int32_t part; /* 0 = the whole program; of a graph with early outputs: 1 = those, 2 = what 1 left, reading inputs and parameters as they are then */
 } gmi_exec;
 gm_status gmi_run_exec(gm_run *r, const gmi_exec *e);
 int32_t gmi_program_input_index(const gm_program *p, const char *name); /* -1 when the program does not use it */

@@ -3,7 +3,8 @@
  *
  * Level of a node = number of non-elementwise nodes on the longest path to it. An elementwise node runs at the latest level that all its consumers allow,
  * so that what only the backward pass needs is computed there, from inputs that live anyway. Elementwise nodes of one level and shape that are joined by
- * an edge form one fused instruction; because any path through another kind of node raises the level, a group can never wait for itself. */
+ * an edge form one fused instruction; because any path through another kind of node raises the level, a group can never wait for itself.
+ * With early outputs, everything they do not need begins above their level, so that the program can be cut there. */
 #include "exec/elem_plan.h"
 
 #define TILE_ELEMS 1024
@@ -27,9 +28,23 @@ static void earliest_levels(gmi_lower *l)
     }
 }
 
+/* The second part: what early outputs do not need. Leaves and random numbers stay: they read nothing that changes between the parts. */
+static void later_levels(gmi_lower *l)
+{
+    for (int32_t i = 0; i < l->ir.n; i++)
+        if (l->early[i]) l->early_level = GMI_MAX(l->early_level, l->depth[i]);
+    for (int32_t i = 0; i < l->ir.n; i++) {
+        const gmi_gnode *p = &l->ir.nodes[i];
+        int32_t d = l->early_level + is_elem(p);
+        if (l->early[i] || !p->n_in) continue;
+        for (int32_t k = 0; k < p->n_in; k++) d = GMI_MAX(d, l->depth[p->in[k]]);
+        l->depth[i] = is_elem(p) ? d : d + 1;
+    }
+}
+
 static void latest_levels(gmi_lower *l, int32_t *late)
 {
-    for (int32_t i = 0; i < l->ir.n; i++) late[i] = INT32_MAX;
+    for (int32_t i = 0; i < l->ir.n; i++) late[i] = l->early && l->early[i] ? l->early_level : INT32_MAX;
     for (int32_t i = l->ir.n; i-- > 0;) {
         const gmi_gnode *p = &l->ir.nodes[i];
         if (is_elem(p) && late[i] != INT32_MAX) l->depth[i] = late[i];
@@ -43,6 +58,7 @@ gm_status gmi_schedule(gmi_lower *l)
     int32_t n = l->ir.n, *late = gmi_arena_alloc(&l->tmp, (uint64_t)n * sizeof *late + 1);
     if (!late) return GM_E_NOMEM;
     earliest_levels(l);
+    if (l->early) later_levels(l);
     latest_levels(l, late);
     for (int32_t i = 0; i < n; i++) l->group[i] = i;
     for (int32_t i = 0; i < n; i++) {

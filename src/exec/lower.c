@@ -251,7 +251,14 @@ static void sort_nodes(const gmi_lower *l, int32_t n, int32_t *node)
         }
 }
 
-static void walk(gmi_lower *l)
+typedef struct root {
+    int32_t node, value;
+} root;
+
+static void finish_roots(gmi_lower *l, const root *roots, int32_t n);
+
+/* Emits everything, and where the first part ends what its outputs still need. */
+static void walk(gmi_lower *l, const root *roots, int32_t n_early)
 {
     int32_t n = l->ir.n, *node = gmi_arena_alloc(&l->tmp, (uint64_t)n * sizeof *node + 1);
     if (!node) {
@@ -262,6 +269,10 @@ static void walk(gmi_lower *l)
     sort_nodes(l, n, node);
     for (int32_t i = 0; i < n && !l->status;) {
         int32_t x = node[i], j = i + 1;
+        if (l->early && !l->p->cut && l->depth[x] > l->early_level) {
+            finish_roots(l, roots, n_early);
+            l->p->cut = l->p->n_instrs;
+        }
         if (!(gmi_op_table(l->ir.nodes[x].op)->flags & GMI_F_ELEM)) {
             lower_node(l, x);
             i++;
@@ -284,10 +295,6 @@ static void copy_whole(gmi_lower *l, int32_t node, int32_t to)
     gmi_layout_strides(&l->ir.nodes[base], l->nhwc[base], strides);
     gmi_copy_strided(l, l->value[base], 0, p->rank, p->dims, strides, to);
 }
-
-typedef struct root {
-    int32_t node, value;
-} root;
 
 static int may_write_directly(const gmi_lower *l, int32_t node)
 {
@@ -343,7 +350,7 @@ static int32_t collect_roots(gmi_lower *l, const gm_graph *g, int32_t n_out, con
     return n;
 }
 
-static int tables(gmi_lower *l)
+static int tables(gmi_lower *l, int32_t early)
 {
     uint64_t n = (uint64_t)l->ir.n + 1;
     l->value = gmi_arena_alloc(&l->tmp, n * sizeof(int32_t));
@@ -353,6 +360,7 @@ static int tables(gmi_lower *l)
     for (int k = 0; k < 2; k++) l->converted[k] = gmi_arena_alloc(&l->tmp, n * sizeof(int32_t));
     l->uses = gmi_arena_alloc(&l->tmp, n * sizeof(int32_t));
     l->out_slot = gmi_arena_alloc(&l->tmp, n * sizeof(int32_t));
+    if (early && !(l->early = gmi_arena_alloc(&l->tmp, n))) return -1;
     if (!l->value || !l->nhwc || !l->depth || !l->group || !l->converted[0] || !l->converted[1] || !l->uses || !l->out_slot) return -1;
     for (int32_t i = 0; i < l->ir.n; i++) {
         l->value[i] = l->converted[0][i] = l->converted[1][i] = l->out_slot[i] = -1;
@@ -361,16 +369,25 @@ static int tables(gmi_lower *l)
     return 0;
 }
 
+/* Marks what the first n roots need. */
+static void mark_early(gmi_lower *l, const root *roots, int32_t n)
+{
+    for (int32_t i = 0; i < n; i++) l->early[roots[i].node] = 1;
+    for (int32_t i = l->ir.n; i-- > 0;)
+        for (int32_t k = 0; l->early[i] && k < l->ir.nodes[i].n_in; k++) l->early[l->ir.nodes[i].in[k]] = 1;
+}
+
 /* Lowers the rewritten graph in l->ir into l->p. */
 gm_status gmi_lower_graph(gmi_lower *l, const gm_graph *g, int32_t n_out, const gm_node *outputs)
 {
     root *roots = gmi_arena_alloc(&l->tmp, (uint64_t)(n_out + g->params.n + g->states.n + 1) * sizeof *roots);
     l->p->leaves = gmi_arena_alloc(&l->p->arena, (uint64_t)(g->params.n + g->states.n + 1) * sizeof *l->p->leaves);
-    if (!roots || !l->p->leaves || tables(l)) return GM_E_NOMEM;
+    if (!roots || !l->p->leaves || tables(l, g->early)) return GM_E_NOMEM;
     lower_leaves(l, g);
     int32_t n = l->status ? 0 : collect_roots(l, g, n_out, outputs, roots);
+    if (!l->status && l->early) mark_early(l, roots, g->early);
     if (!l->status) l->status = gmi_schedule(l);
-    if (!l->status) walk(l);
-    finish_roots(l, roots, n);
+    if (!l->status) walk(l, roots, g->early);
+    finish_roots(l, roots + (l->p->cut ? g->early : 0), n - (l->p->cut ? g->early : 0));
     return l->status;
 }

@@ -65,6 +65,7 @@ struct gm_program {
     int32_t n_inputs, n_outputs;
     gmi_leaf_use *leaves;
     int32_t n_leaves;
+    int32_t cut;      /* instructions of the first part, 0 = there is one part */
     int32_t backward; /* writes gradients: parameters change between executions */
     uint64_t arena_bytes, scratch_bytes; /* scratch: a task */
     int32_t max_tasks;
@@ -104,6 +105,8 @@ typedef struct gmi_lower {
     int32_t *converted[2]; /* node -> value of its dense copy, row-major and channels-last, or -1: a broadcast may need both */
     int32_t *uses;    /* consumers */
     int32_t *out_slot; /* node -> preset value (output, gradient, next), -1 */
+    uint8_t *early;   /* node belongs to the first part; NULL: one part */
+    int32_t early_level; /* the last level of the first part */
     int32_t tasks;    /* the most tasks of a phase */
     gm_status status;
 } gmi_lower;

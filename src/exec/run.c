@@ -103,10 +103,10 @@ static void task_main(void *arg, int32_t i)
     r->current->run(r->current, r, r->phase, i, r->scratch + (uint64_t)i * r->program->scratch_bytes);
 }
 
-static void exec_all(gm_run *r)
+static void exec_part(gm_run *r, int32_t first, int32_t end)
 {
     const gm_program *p = r->program;
-    for (int32_t i = 0; i < p->n_instrs; i++) {
+    for (int32_t i = first; i < end; i++) {
         const gmi_instr *it = &p->instrs[i];
         double t0 = gmi_profile_now(r);
         r->current = it;
@@ -119,7 +119,6 @@ static void exec_all(gm_run *r)
         if (it->packed_in >= 0) r->packed[i] = r->params->version;
         if (r->seconds) r->seconds[i] += gmi_profile_now(r) - t0;
     }
-    r->executions++;
 }
 
 gm_status gmi_run_exec(gm_run *r, const gmi_exec *e)
@@ -133,9 +132,10 @@ gm_status gmi_run_exec(gm_run *r, const gmi_exec *e)
     for (int32_t i = 0; i < p->n_inputs; i++)
         if (p->inputs[i].value >= 0) r->ptr[p->inputs[i].value] = (void *)(uintptr_t)e->in[i];
     for (int32_t i = 0; i < p->n_outputs; i++) r->ptr[p->outputs[i].value] = e->out[i];
-    exec_all(r);
+    exec_part(r, e->part == 2 ? p->cut : 0, e->part == 1 ? p->cut : p->n_instrs);
+    if (e->part != 1) r->executions++;
     if (r->failed) return gmi_fail(r->ctx, GM_E_RANGE, "an index given to %s is out of range", p->instrs[r->failed - 1].what);
-    for (int32_t i = 0; i < p->n_leaves; i++)
+    for (int32_t i = 0; e->part != 1 && i < p->n_leaves; i++)
         if (p->leaves[i].writes && p->leaves[i].is_state) r->params->state_pending[r->slots[i] - r->params->states] = 1;
     return GM_OK;
 }

@@ -63,6 +63,7 @@ struct gm_graph {
     gmi_leaves inputs, params, states;
     char scope[256];   /* "encoder.0": prefix of parameter names and random keys */
     int32_t training;  /* layers ask: dropout on, batch statistics */
+    int32_t early; /* the first so many outputs are a part of the program that can be run before the rest (exec/exec.h) */
     int32_t population; /* statistics become running means over the executions: the scalar input "keep" takes the place of their momentum */
     gm_status failed;  /* sticky; the message is `message` */
     char message[512];

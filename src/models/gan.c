@@ -267,6 +267,7 @@ static int32_t kinds(const gmi_core *m, int training, gmi_kind *to)
         if (!a->plan.penalties || a->plan.every > 1) to[n++].kind = GMI_GAN_D;
         if (a->plan.penalties) to[n++].kind = GMI_GAN_D_PENALTY;
         to[n++].kind = GMI_GAN_G;
+        if (a->plan.fresh) to[n++].kind = GMI_GAN_FAKE;
         return n;
     }
     to[n++].kind = GMI_GAN_PRIOR;

@@ -12,11 +12,12 @@
 #include "models/core.h"
 #include "nn/nn.h"
 
-/* Kinds of programs. Inputs by name: x [n, dims], cond, z [n, d], fake [n, dims], gamma []. D's and G's halves draw z inside, keyed by the step and the row. */
+/* Kinds of programs. Inputs by name: x [n, dims], cond, z [n, d], fake [n, dims], gamma []. G's draw z inside, keyed by the step and the row. */
 enum {
-    GMI_GAN_D,            /* d_loss, d_real, d_fake and D's gradients */
+    GMI_GAN_D,            /* of x against fake: d_loss, d_real, d_fake and D's gradients */
     GMI_GAN_D_PENALTY,    /* the same with the penalties; penalty */
-    GMI_GAN_G,            /* g_loss and G's gradients */
+    GMI_GAN_G,            /* in two parts, unless G's half draws z anew: G(z) as D's half gets it; g_loss, the last output, and G's gradients */
+    GMI_GAN_FAKE,         /* G(z) for D's half where G's draws z anew */
     GMI_GAN_PRIOR,        /* z [n, d] times truncation */
     GMI_GAN_GENERATE,     /* G(z), in model units */
     GMI_GAN_DISCRIMINATE, /* D(x) [n] */

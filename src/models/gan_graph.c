@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* gan_graph.c: the programs of a GAN as graphs.
  *
- * D's half and G's half are two programs over one set of weights: D's optimizer steps between them, so that G is judged by the new D. Both draw z inside, keyed by the
- * step and the row; with one fake batch for both (fresh=0) the key is the same, and G(z) is computed again from the same z and weights.
+ * D's half and G's half are two programs over one set of weights: D's optimizer steps between them, so that G is judged by the new D. G's program draws z, keyed by the
+ * step and the row, and computes G(z) in a first part, whose output is an input of D's; its second part goes on from there. With fresh=1 each half has a batch of its own.
  * Where D does not couple its batch, real and generated samples pass it as one batch of 2n; else one after the other, each with its own statistics.
  * D's half leaves G's statistics as they are; G's half moves both networks', as each of PyTorch's forward passes would. */
 #include "models/gan.h"
@@ -104,8 +104,8 @@ static int32_t build_d(const gm_gan *a, gm_graph *g, int64_t n, int penalised, g
     scores s;
     memset(&s, 0, sizeof s);
     s.x = input_x(a, g, "x", n);
+    s.fake = input_x(a, g, "fake", n);
     gmi_gan_given y = gmi_gan_input_cond(a, g, n);
-    s.fake = gm_op_stop_gradient(g, gmi_gan_generator(a, g, latent(a, g, "latent.z", n), y));
     judge(a, g, n, p->d_coupled || (penalised && !(p->r1 > 0 && p->r2 > 0)), y, &s);
     gm_node loss = gm_op_mean(g, gmi_gan_d_loss(p, g, s.real, s.fakes), 1, 0), objective = loss;
     out[0] = loss;
@@ -116,19 +116,29 @@ static int32_t build_d(const gm_gan *a, gm_graph *g, int64_t n, int penalised, g
         objective = gm_op_add(g, loss, gm_op_scale(g, out[3], (double)p->every));
     }
     gmi_graph_backward(g, objective, "discriminator.");
-    keep_states(g, "generator.");
     return penalised ? 4 : 3;
 }
 
-static void build_g(const gm_gan *a, gm_graph *g, int64_t n, gm_node *out)
+static int32_t build_g(const gm_gan *a, gm_graph *g, int64_t n, gm_node *out)
 {
     const gmi_gan_plan *p = &a->plan;
     gm_node real = {0};
     gmi_gan_given y = gmi_gan_input_cond(a, g, n);
     if (p->loss == GMI_LOSS_RELATIVISTIC) real = gmi_gan_discriminator(a, g, input_x(a, g, "x", n), y);
     gm_node fake = gmi_gan_generator(a, g, latent(a, g, p->fresh ? "latent.fresh" : "latent.z", n), y);
-    out[0] = gm_op_mean(g, gmi_gan_g_loss(p, g, real, gmi_gan_discriminator(a, g, fake, y)), 1, 0);
-    gmi_graph_backward(g, out[0], "generator.");
+    gm_node loss = gm_op_mean(g, gmi_gan_g_loss(p, g, real, gmi_gan_discriminator(a, g, fake, y)), 1, 0);
+    gmi_graph_backward(g, loss, "generator.");
+    g->early = !p->fresh;
+    if (g->early) *out++ = fake;
+    *out = loss;
+    return 1 + g->early;
+}
+
+/* Statistics of G stay as they are: G's half moves them. */
+static void build_fake(const gm_gan *a, gm_graph *g, int64_t n, gm_node *out)
+{
+    out[0] = gmi_gan_generator(a, g, latent(a, g, "latent.z", n), gmi_gan_input_cond(a, g, n));
+    keep_states(g, "generator.");
 }
 
 static void build_evaluate(const gm_gan *a, gm_graph *g, int64_t n, gm_node *out)
@@ -178,7 +188,8 @@ static int32_t build_training(const gm_gan *a, gm_graph *g, int64_t n, int32_t k
     switch (kind) {
     case GMI_GAN_D: return build_d(a, g, n, 0, out);
     case GMI_GAN_D_PENALTY: return build_d(a, g, n, 1, out);
-    case GMI_GAN_G: build_g(a, g, n, out); return 1;
+    case GMI_GAN_G: return build_g(a, g, n, out);
+    case GMI_GAN_FAKE: build_fake(a, g, n, out); return 1;
     case GMI_GAN_EVALUATE: build_evaluate(a, g, n, out); return 4;
     case GMI_GAN_POPULATION: build_population(a, g, n, out); return 1;
     default: build_invert(a, g, n, out); return 4;
@@ -190,7 +201,8 @@ gm_status gmi_gan_build(void *self, gm_graph *g, const gmi_prog_key *key, gm_nod
     const gm_gan *a = self;
     const int64_t n = key->rows;
     const int32_t kind = key->kind;
-    g->training = kind == GMI_GAN_D || kind == GMI_GAN_D_PENALTY || kind == GMI_GAN_G || kind == GMI_GAN_POPULATION;
+    g->training = kind == GMI_GAN_D || kind == GMI_GAN_D_PENALTY || kind == GMI_GAN_G || kind == GMI_GAN_FAKE ||
+                  kind == GMI_GAN_POPULATION;
     *n_out = 1;
     switch (kind) {
     case GMI_GAN_PRIOR: out[0] = gm_op_mul(g, latent(a, g, "prior.z", n), gmi_graph_scalar_input(g, "truncation")); break;

@@ -19,6 +19,7 @@ typedef struct half_step {
     int64_t n, micro;
     double gamma;
     const gmi_prog *fed; /* has the whole batch of a dataset in its inputs */
+    gmi_prog *begun; /* G's program after its first part, pinned */
     totals t;
     double g_norm, d_norm;
     int32_t dropped; /* a half was not finite */
@@ -64,13 +65,34 @@ static void add(half_step *h, int32_t kind, const gmi_prog *p, double share)
 {
     totals *t = &h->t;
     if (kind == GMI_GAN_G) {
-        t->g_loss += share * (double)p->out[0].p[0];
+        t->g_loss += share * (double)p->out[p->n_out - 1].p[0];
         return;
     }
     t->d_loss += share * (double)p->out[0].p[0];
     t->d_real += share * (double)p->out[1].p[0];
     t->d_fake += share * (double)p->out[2].p[0];
     if (kind == GMI_GAN_D_PENALTY) t->penalty += share * (double)p->out[3].p[0];
+}
+
+static int32_t kind_of_fakes(const gm_gan *a) { return a->plan.fresh ? GMI_GAN_FAKE : GMI_GAN_G; }
+
+/* G(z) of rows [i, i + n) as an input of D's program d, which has their condition. With one batch for both halves G's program waits, half done, for its own. */
+static gm_status fakes(half_step *h, int64_t i, int64_t n, gmi_prog *d)
+{
+    gmi_core *m = &h->a->m;
+    gmi_prog *p;
+    const int32_t to = gmi_prog_input(d, "fake"), kind = kind_of_fakes(h->a);
+    d->pinned = 1;
+    gm_status s = gmi_core_prog(m, kind, 0, n, &p);
+    d->pinned = 0;
+    if (s) return s;
+    reuse(p, d, "cond");
+    s = gmi_prog_run_part(p, kind == GMI_GAN_G, m->seed, m->fit.step, i);
+    if (to >= 0) d->in[to] = p->out[0].p;
+    if (s || kind != GMI_GAN_G || h->n > h->micro) return s;
+    h->begun = p;
+    p->pinned = 1;
+    return GM_OK;
 }
 
 /* The gradients of one half over the whole batch. */
@@ -87,7 +109,8 @@ static gm_status gradients(half_step *h, int32_t kind)
         if (!s) s = feed(h, p, i, n);
         if (s) return s;
         gmi_prog_set(p, "gamma", h->gamma);
-        s = gmi_prog_run(p, m->seed, m->fit.step, i);
+        if (kind != GMI_GAN_G) s = fakes(h, i, n, p);
+        if (!s) s = gmi_prog_run_part(p, kind == GMI_GAN_G && h->begun ? 2 : 0, m->seed, m->fit.step, i);
         if (!s) add(h, kind, p, share);
         if (!s && split) gmi_core_grad_add(m, (gmi_real)share, i == 0);
         if (!s && !split && h->b && kind != GMI_GAN_G) h->fed = p;
@@ -140,10 +163,12 @@ static gm_status both_halves(half_step *h, gm_record *r)
     gmi_fit_state *f = &a->m.fit;
     const int penalised = a->plan.penalties && f->step % a->plan.every == 0, g_turn = (f->step + 1) % a->o.d_steps == 0;
     gm_status s = programs(h, penalised ? GMI_GAN_D_PENALTY : GMI_GAN_D);
-    if (!s && g_turn) s = programs(h, GMI_GAN_G);
+    if (!s) s = programs(h, kind_of_fakes(a));
+    if (!s && g_turn && a->plan.fresh) s = programs(h, GMI_GAN_G);
     if (!s) s = d_half(h, penalised);
     const int d_done = !s;
     if (!s && g_turn) s = g_half(h);
+    if (h->begun) h->begun->pinned = 0;
     if (s && !h->dropped) return s;
     f->step++;
     if (!s) f->examples += h->n;

@@ -219,9 +219,12 @@ void gmi_prog_set(gmi_prog *p, const char *name, double v)
     if (to) *to = (gmi_real)v;
 }
 
-gm_status gmi_prog_run(gmi_prog *p, uint64_t seed, int64_t step, int64_t first)
+gm_status gmi_prog_run(gmi_prog *p, uint64_t seed, int64_t step, int64_t first) { return gmi_prog_run_part(p, 0, seed, step, first); }
+
+gm_status gmi_prog_run_part(gmi_prog *p, int32_t part, uint64_t seed, int64_t step, int64_t first)
 {
     gmi_exec e;
+    e.part = part;
     e.seed = seed;
     e.step = step;
     e.first = first;

@@ -70,6 +70,7 @@ gmi_real *gmi_prog_in(gmi_prog *p, const char *name);        /* own buffer of an
 void gmi_prog_set(gmi_prog *p, const char *name, double v);  /* a scalar input; nothing when the program does not read it */
 /* Runs once; borrowed inputs and outputs are forgotten after it. */
 gm_status gmi_prog_run(gmi_prog *p, uint64_t seed, int64_t step, int64_t first);
+gm_status gmi_prog_run_part(gmi_prog *p, int32_t part, uint64_t seed, int64_t step, int64_t first); /* part as in gmi_exec */
 
 /* to = d to + (1 - d) from, d = 2^(-examples / half_life); states are copied. `to` has the layout of from's arenas, or of a part of them that begins at `value_at`
  * and `state_at`. Inference programs are bound to `to`, so that a model can be used with its average while it trains (train/ema.h exchanges in place

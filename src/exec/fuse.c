@@ -84,6 +84,8 @@ typedef struct builder {
     int32_t *last;          /* member -> last micro-op that reads it */
     int32_t *last_ext;      /* ext -> the same */
     int32_t nhwc;
+    int32_t *value;         /* of each ext, and whether it is channels-last */
+    uint8_t *ext_nhwc;
     gmi_elem_plan *plan;
 } builder;
 
@@ -154,6 +156,26 @@ static void choose_layout(builder *b)
     if (p->rank != 4 || gmi_layout_trivial(p)) return;
     for (int32_t i = 0; i < b->n_ext; i++)
         if (l->nhwc[b->ext[i]]) b->nhwc = 1; /* broadcasts are never marked */
+    for (int32_t i = 0; i < b->n; i++)
+        if (l->wanted[b->member[i]]) b->nhwc = 1;
+}
+
+/* Where each input is read: a whole one in the other order is brought into the group's once, because gathering it costs more. */
+static int settle_inputs(builder *b)
+{
+    gmi_lower *l = b->l;
+    b->value = gmi_arena_alloc(&l->tmp, (uint64_t)(b->n_ext + 1) * sizeof *b->value);
+    b->ext_nhwc = gmi_arena_alloc(&l->tmp, (uint64_t)b->n_ext + 1);
+    if (!b->value || !b->ext_nhwc) return -1;
+    for (int32_t e = 0; e < b->n_ext; e++) {
+        const int32_t node = b->ext[e], base = base_of(l, node);
+        b->value[e] = l->value[base];
+        b->ext_nhwc[e] = l->nhwc[base];
+        if (!b->nhwc || node != base || l->nhwc[node] || gmi_layout_trivial(&l->ir.nodes[node])) continue;
+        b->value[e] = gmi_value_nhwc(l, node);
+        b->ext_nhwc[e] = 1;
+    }
+    return 0;
 }
 
 static void physical_dims(const gmi_gnode *p, int nhwc, int32_t *order)
@@ -179,7 +201,7 @@ static void iteration_space(builder *b)
         for (int32_t e = 0; e < b->n_ext; e++) {
             const gmi_gnode *base = &l->ir.nodes[base_of(l, b->ext[e])];
             int64_t s[GMI_MAX_RANK];
-            gmi_layout_strides(base, l->nhwc[base_of(l, b->ext[e])], s);
+            gmi_layout_strides(base, b->ext_nhwc[e], s);
             st[0] = s[order[a]];
             q->input[e].strides[q->rank] = st[0];
             if (merge && q->input[e].strides[q->rank - 1] != st[0] * d) merge = 0;
@@ -360,6 +382,10 @@ void gmi_lower_group(gmi_lower *l, int32_t n, const int32_t *members)
         return;
     }
     choose_layout(&b);
+    if (settle_inputs(&b)) {
+        gmi_lower_fail(l, GM_E_NOMEM);
+        return;
+    }
     gmi_instr *it = gmi_instr_new(l, "elementwise", gmi_elem_run, b.n_ext, b.n_outs, sizeof(gmi_elem_plan));
     if (!it) return;
     gmi_elem_plan *q = (gmi_elem_plan *)(uintptr_t)it->plan;
@@ -371,7 +397,7 @@ void gmi_lower_group(gmi_lower *l, int32_t n, const int32_t *members)
         return;
     }
     int32_t index = l->p->n_instrs - 1;
-    for (int32_t e = 0; e < b.n_ext; e++) it->in[e] = l->value[base_of(l, b.ext[e])];
+    for (int32_t e = 0; e < b.n_ext; e++) it->in[e] = b.value[e];
     for (int32_t o = 0; o < b.n_outs; o++) l->p->instrs[index].out[o] = gmi_value_of_result(l, members[b.outs[o]], b.nhwc);
     it = &l->p->instrs[index];
     if (l->status) return;

@@ -71,13 +71,20 @@ static int64_t count_of(const gmi_gnode *p)
     for (int32_t i = 0; i < p->rank; i++) n *= p->dims[i];
     return n;
 }
+/* Of node p. */
+static int32_t typed(gmi_lower *l, int32_t value, const gmi_gnode *p)
+{
+    if (!l->status) l->p->values[value].integers = p->dtype == GM_I32;
+    return value;
+}
+
 static size_t size_of(const gmi_gnode *p) { return p->dtype == GM_I32 ? sizeof(int32_t) : sizeof(gmi_real); }
 
 int32_t gmi_value_of_result(gmi_lower *l, int32_t node, int nhwc)
 {
     const gmi_gnode *p = &l->ir.nodes[node];
     if (gmi_layout_trivial(p)) nhwc = 0;
-    int32_t v = l->out_slot[node] >= 0 && !nhwc ? l->out_slot[node] : gmi_value_new(l, count_of(p), size_of(p));
+    int32_t v = l->out_slot[node] >= 0 && !nhwc ? l->out_slot[node] : typed(l, gmi_value_new(l, count_of(p), size_of(p)), p);
     l->value[node] = v;
     l->nhwc[node] = (uint8_t)nhwc;
     return v;
@@ -138,7 +145,7 @@ static int32_t converted(gmi_lower *l, int32_t node, int nhwc)
         dims[i] = p->dims[a];
         strides[i] = from[a];
     }
-    int32_t v = gmi_value_new(l, count_of(p), size_of(p));
+    int32_t v = typed(l, gmi_value_new(l, count_of(p), size_of(p)), p);
     *made = gmi_copy_strided(l, l->value[base], 0, p->rank, dims, strides, v);
     return *made;
 }
@@ -202,7 +209,7 @@ static void lower_leaves(gmi_lower *l, const gm_graph *g)
     for (int32_t i = 0; i < l->ir.n && !l->status; i++) {
         const gmi_gnode *p = &l->ir.nodes[i];
         if (p->op == GMI_OP_input) {
-            l->value[i] = value_add(l, count_of(p), size_of(p), GMI_HOME_INPUT, p->name);
+            l->value[i] = typed(l, value_add(l, count_of(p), size_of(p), GMI_HOME_INPUT, p->name), p);
             l->p->inputs[p->name].value = l->value[i];
         } else if (p->op == GMI_OP_param || p->op == GMI_OP_state)
             l->value[i] = value_add(l, count_of(p), size_of(p), p->op == GMI_OP_param ? GMI_HOME_PARAM : GMI_HOME_STATE, leaf_use(l, g, p));
@@ -314,7 +321,7 @@ static int32_t add_root(gmi_lower *l, root *roots, int32_t n, int32_t node, gmi_
     const gmi_gnode *p = &l->ir.nodes[node];
     int32_t source = behind_aliases(l, node);
     roots[n].node = node;
-    roots[n].value = value_add(l, count_of(p), size_of(p), home, slot);
+    roots[n].value = typed(l, value_add(l, count_of(p), size_of(p), home, slot), p);
     l->uses[node]++;
     if (may_write_directly(l, source)) l->out_slot[source] = roots[n].value;
     return n + 1;
@@ -355,18 +362,35 @@ static int tables(gmi_lower *l, int32_t early)
     uint64_t n = (uint64_t)l->ir.n + 1;
     l->value = gmi_arena_alloc(&l->tmp, n * sizeof(int32_t));
     l->nhwc = gmi_arena_alloc(&l->tmp, n);
+    l->wanted = gmi_arena_alloc(&l->tmp, n);
     l->depth = gmi_arena_alloc(&l->tmp, n * sizeof(int32_t));
     l->group = gmi_arena_alloc(&l->tmp, n * sizeof(int32_t));
     for (int k = 0; k < 2; k++) l->converted[k] = gmi_arena_alloc(&l->tmp, n * sizeof(int32_t));
     l->uses = gmi_arena_alloc(&l->tmp, n * sizeof(int32_t));
     l->out_slot = gmi_arena_alloc(&l->tmp, n * sizeof(int32_t));
     if (early && !(l->early = gmi_arena_alloc(&l->tmp, n))) return -1;
-    if (!l->value || !l->nhwc || !l->depth || !l->group || !l->converted[0] || !l->converted[1] || !l->uses || !l->out_slot) return -1;
+    if (!l->value || !l->nhwc || !l->wanted || !l->depth || !l->group || !l->converted[0] || !l->converted[1] || !l->uses || !l->out_slot) return -1;
     for (int32_t i = 0; i < l->ir.n; i++) {
         l->value[i] = l->converted[0][i] = l->converted[1][i] = l->out_slot[i] = -1;
         for (int32_t k = 0; k < l->ir.nodes[i].n_in; k++) l->uses[l->ir.nodes[i].in[k]]++;
     }
     return 0;
+}
+
+/* Marks nodes that a convolution reads channels-last, at once or through elementwise nodes of the same shape: made so, or brought into that order once where they
+ * come from elsewhere, they are not gathered again and again. */
+static void mark_wanted(gmi_lower *l)
+{
+    for (int32_t i = l->ir.n; i-- > 0;) {
+        const gmi_gnode *p = &l->ir.nodes[i];
+        const int conv = p->op == GMI_OP_conv || p->op == GMI_OP_conv_dx || p->op == GMI_OP_conv_dw;
+        const int elem = (gmi_op_table(p->op)->flags & GMI_F_ELEM) != 0 && l->wanted[i];
+        for (int32_t k = 0; k < p->n_in && (conv || elem); k++) {
+            const gmi_gnode *x = &l->ir.nodes[p->in[k]];
+            if (x->op == GMI_OP_broadcast || gmi_layout_trivial(x) || (conv && k == 1 && p->op != GMI_OP_conv_dw)) continue;
+            l->wanted[p->in[k]] = 1;
+        }
+    }
 }
 
 /* Marks what the first n roots need. */
@@ -386,6 +410,7 @@ gm_status gmi_lower_graph(gmi_lower *l, const gm_graph *g, int32_t n_out, const 
     lower_leaves(l, g);
     int32_t n = l->status ? 0 : collect_roots(l, g, n_out, outputs, roots);
     if (!l->status && l->early) mark_early(l, roots, g->early);
+    if (!l->status) mark_wanted(l);
     if (!l->status) l->status = gmi_schedule(l);
     if (!l->status) walk(l, roots, g->early);
     finish_roots(l, roots + (l->p->cut ? g->early : 0), n - (l->p->cut ? g->early : 0));

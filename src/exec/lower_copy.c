@@ -6,6 +6,7 @@
 typedef struct copy_plan {
     int32_t rank;
     size_t size;
+    int32_t transposed; /* the last two axes of numbers change places: the kernel's work */
     int64_t dims[GMI_MAX_RANK], from[GMI_MAX_RANK], to[GMI_MAX_RANK];
     int64_t from_offset, to_offset;
     int64_t zero_count; /* pad: the destination is cleared first (phase 0) */
@@ -13,9 +14,13 @@ typedef struct copy_plan {
 
 #define BLOCK 16
 /* A transpose of the last two axes in blocks that fit L1, else the inner loop runs along the last axis. */
-static void copy_inner(const copy_plan *q, int64_t i0, int64_t i1, const uint8_t *x, uint8_t *y)
+static void copy_inner(const copy_plan *q, const gmi_kernels *k, int64_t i0, int64_t i1, const uint8_t *x, uint8_t *y)
 {
     int32_t a = q->rank - 2, b = q->rank - 1;
+    if (q->transposed) {
+        k->transpose(q->dims[b], i1 - i0, (const gmi_real *)(const void *)x + i0, q->from[b], (gmi_real *)(void *)y + i0 * q->to[a], q->to[a]);
+        return;
+    }
     size_t s = q->size;
     int64_t fa = q->from[a], fb = q->from[b], ta = q->to[a], tb = q->to[b], n = q->dims[b];
     if (fb == 1 && tb == 1) {
@@ -56,7 +61,7 @@ static void copy_run(const gmi_instr *it, gm_run *r, int32_t phase, int32_t task
             t += o % q->dims[a] * q->to[a];
             o /= q->dims[a];
         }
-        copy_inner(q, i0, i1, x + (size_t)f * q->size, y + (size_t)t * q->size);
+        copy_inner(q, &r->program->kernels, i0, i1, x + (size_t)f * q->size, y + (size_t)t * q->size);
         u0 += i1 - i0;
     }
 }
@@ -94,6 +99,7 @@ static gmi_instr *copy_instr(gmi_lower *l, const char *what, int32_t src, int32_
     *q = *proto;
     q->size = l->p->values[dst].count ? (size_t)(l->p->values[dst].bytes / (uint64_t)l->p->values[dst].count) : 4;
     simplify(q);
+    q->transposed = !l->p->values[src].integers && !l->p->values[dst].integers && q->from[q->rank - 2] == 1 && q->to[q->rank - 1] == 1;
     for (int32_t a = 0; a < q->rank; a++) work *= q->dims[a];
     it->in[0] = src;
     it->out[0] = dst;

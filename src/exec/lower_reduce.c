@@ -103,6 +103,10 @@ void gmi_lower_reduce(gmi_lower *l, int32_t node)
     uint32_t axes = (uint32_t)p->attr[0];
     int64_t three[3];
     for (int32_t i = 0; i < x->rank; i++) order[i] = nhwc ? channels_last[i] : i;
+    if (!nhwc && x->rank == 4 && x->op != GMI_OP_broadcast && !as_three(x, axes, order, three) && as_three(x, axes, channels_last, three)) {
+        nhwc = 1; /* brought into that order, which others may want as well, it need not be copied into a third */
+        memcpy(order, channels_last, sizeof channels_last);
+    }
     if (as_three(x, axes, order, three)) {
         int32_t in = nhwc ? gmi_value_nhwc(l, (int32_t)p->in[0]) : gmi_value_canonical(l, (int32_t)p->in[0]);
         emit(l, node, in, three[0], three[1], three[2], nhwc);

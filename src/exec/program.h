@@ -19,6 +19,7 @@ typedef struct gmi_value {
     uint64_t offset;     /* arena and const: bytes */
     int32_t first, last; /* instructions that define and last use it (arena) */
     int32_t keep;        /* stays from execution to execution: packed weights */
+    int32_t integers;    /* i32, not numbers */
 } gmi_value;
 
 typedef struct gmi_instr gmi_instr;
@@ -100,6 +101,7 @@ typedef struct gmi_lower {
     gmi_arena tmp;
     int32_t *value;   /* node -> value, -1 not yet */
     uint8_t *nhwc;    /* node's value is stored channels-last */
+    uint8_t *wanted;  /* it is read channels-last by a convolution, at once or behind elementwise nodes */
     int32_t *depth;   /* schedule level */
     int32_t *group;   /* elementwise: union-find parent */
     int32_t *converted[2]; /* node -> value of its dense copy, row-major and channels-last, or -1: a broadcast may need both */

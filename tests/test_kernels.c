@@ -67,6 +67,14 @@ static void test_reductions(void)
         for (int64_t b = 0; b < nb; b++) t.sum_block_cols(n - 512 * b < 512 ? n - 512 * b : 512, COLS, x + 512 * b * COLS, COLS, part + b * COLS);
         t.sum_fold_cols(nb, COLS, part, COLS, folded);
         for (int j = 0; j < COLS; j++) blocks &= same(out[j], folded[j]);
+        for (int64_t b = 0; b < nb; b++) { /* the same blocks, 1, 2, 3... rows at a time */
+            const int64_t rows_here = n - 512 * b < 512 ? n - 512 * b : 512;
+            gmi_real lanes[16 * GMI_LANE_LD(COLS)] = {0};
+            for (int64_t at = 0, few = 1; at < rows_here; at += few++)
+                t.sum_lanes(at, rows_here - at < few ? rows_here - at : few, COLS, x + (512 * b + at) * COLS, lanes);
+            t.sum_lane_fold(COLS, lanes, sums);
+            for (int j = 0; j < COLS; j++) blocks &= same(sums[j], part[b * COLS + j]);
+        }
         t.sumsq_blocks(n, x, sums);
         for (int64_t b = 0; b < nb; b++) squares &= same(sums[b], block_sum(n - 512 * b < 512 ? n - 512 * b : 512, x + 512 * b, 1, 1));
         t.max_rows(COLS, n, x, n, out);

@@ -2,7 +2,8 @@
 /* elem_plan.h: a fused elementwise instruction: a small register program run tile by tile, so that intermediates stay in L1.
  *
  * The iteration space is the outputs' dense memory order, with axes merged where every operand allows. A tile is `rows` steps of axis `axis` times all of
- * the axes behind it (`inner` elements each). An input is read in place where its tile is contiguous, else gathered into a buffer of its own, once
+ * the axes behind it (`inner` elements each). Of channels-last images, results may be summed over all pixels on the way: the instruction then gives the
+ * sums of blocks of GMI_RB pixels, each block within one task, and the sum's own instruction folds them; a result read by sums alone is never stored. An input is read in place where its tile is contiguous, else gathered into a buffer of its own, once
  * (hoisted) when it is the same for every tile. */
 #ifndef GMI_EXEC_ELEM_PLAN_H
 #define GMI_EXEC_ELEM_PLAN_H
@@ -26,8 +27,13 @@ typedef struct gmi_elem_plan {
     int64_t rows, inner, chunks, tiles, tile_elems;
     gmi_elem_input *input;
     gmi_micro *micro;
+    int32_t n_sums; /* results that are summed, their block sums the outputs behind n_out */
+    int32_t *sum;   /* their places */
 } gmi_elem_plan;
+#define GMI_ELEM_SUMS 8 /* of an instruction */
 gmi_instr_fn gmi_elem_run;
+/* Where the lanes of sums begin in the scratch of a task: behind registers, buffers and places. */
+uint64_t gmi_elem_lanes_at(const gmi_elem_plan *q);
 /* out[dense over dims] = x[strided]. */
 void gmi_gather_strided(int32_t rank, const int64_t *dims, const int64_t *strides, const gmi_real *x, gmi_real *out);
 #endif

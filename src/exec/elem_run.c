@@ -55,6 +55,12 @@ static void run_micros(const gmi_elem_plan *q, const gmi_kernels *k, gmi_real **
     }
 }
 
+uint64_t gmi_elem_lanes_at(const gmi_elem_plan *q)
+{
+    const uint64_t buffer = ((uint64_t)q->tile_elems * sizeof(gmi_real) + 63) / 64 * 64;
+    return (uint64_t)(q->n_regs + q->n_buffers) * buffer + ((uint64_t)q->n_places * sizeof(gmi_real *) + 63) / 64 * 64;
+}
+
 /* Offset of an input at the start of a tile. */
 static int64_t tile_offset(const gmi_elem_plan *q, const gmi_elem_input *in, int64_t outer, int64_t chunk)
 {
@@ -66,6 +72,17 @@ static int64_t tile_offset(const gmi_elem_plan *q, const gmi_elem_input *in, int
     return off;
 }
 
+/* Rows [row, row + rows) of all pixels into the sums of their block. */
+static void add_sums(const gmi_elem_plan *q, const gmi_kernels *k, gmi_real *const *place, int64_t row, int64_t rows, gmi_real *lanes, gmi_real *const *to)
+{
+    const int64_t size = GMI_RLANES * GMI_LANE_LD(q->inner), at = row % GMI_RB;
+    for (int32_t s = 0; s < q->n_sums; s++, lanes += size) {
+        if (at == 0) memset(lanes, 0, (size_t)size * sizeof *lanes);
+        k->sum_lanes(at, rows, q->inner, place[q->sum[s]], lanes);
+        if (at + rows == GMI_RB || row + rows == q->dims[0]) k->sum_lane_fold(q->inner, lanes, to[s] + row / GMI_RB * q->inner);
+    }
+}
+
 void gmi_elem_run(const gmi_instr *it, gm_run *r, int32_t phase, int32_t task, void *scratch)
 {
     const gmi_elem_plan *q = it->plan;
@@ -73,7 +90,9 @@ void gmi_elem_run(const gmi_instr *it, gm_run *r, int32_t phase, int32_t task, v
     uint8_t *mem = scratch;
     gmi_real **place = (gmi_real **)(void *)(mem + (q->n_regs + q->n_buffers) * buffer);
     (void)phase;
-    gmi_split(q->tiles, task, it->tasks, 1, &t0, &t1);
+    gmi_real *lanes = (gmi_real *)(void *)(mem + gmi_elem_lanes_at(q)), *sums[GMI_ELEM_SUMS];
+    for (int32_t s = 0; s < q->n_sums; s++) sums[s] = r->ptr[it->out[q->n_out + s]];
+    gmi_split(q->tiles, task, it->tasks, q->n_sums ? GMI_RB / q->rows : 1, &t0, &t1);
     for (int32_t i = 0; i < q->n_regs; i++) place[q->n_in + q->n_out + i] = (gmi_real *)(void *)(mem + (q->n_buffers + i) * buffer);
     for (int32_t e = 0; e < q->n_in; e++) {
         const gmi_elem_input *in = &q->input[e];
@@ -97,5 +116,6 @@ void gmi_elem_run(const gmi_instr *it, gm_run *r, int32_t phase, int32_t task, v
         }
         for (int32_t o = 0; o < q->n_out; o++) place[q->n_in + o] = (gmi_real *)r->ptr[it->out[o]] + (outer * q->dims[q->axis] + first) * q->inner;
         run_micros(q, &r->program->kernels, place, rows * q->inner);
+        if (q->n_sums) add_sums(q, &r->program->kernels, place, first, rows, lanes, sums);
     }
 }

@@ -80,6 +80,8 @@ typedef struct builder {
     const int32_t *member;
     int32_t *ext, n_ext;    /* nodes read from outside */
     int32_t *outs, n_outs;  /* members whose value is kept */
+    int32_t summed[GMI_ELEM_SUMS], n_sums; /* members that are summed over pixels */
+    int32_t *inside;        /* member -> its consumers in the group */
     int32_t *place;         /* member -> place */
     int32_t *last;          /* member -> last micro-op that reads it */
     int32_t *last_ext;      /* ext -> the same */
@@ -120,7 +122,7 @@ static int32_t base_of(const gmi_lower *l, int32_t node)
 static int collect(builder *b)
 {
     gmi_lower *l = b->l;
-    int32_t *inside = gmi_arena_alloc(&l->tmp, (uint64_t)b->n * sizeof *inside), edges = 0;
+    int32_t edges = 0, *inside = b->inside = gmi_arena_alloc(&l->tmp, (uint64_t)b->n * sizeof *inside);
     for (int32_t i = 0; i < b->n; i++) edges += l->ir.nodes[b->member[i]].n_in;
     b->ext = gmi_arena_alloc(&l->tmp, (uint64_t)edges * sizeof(int32_t));
     b->last_ext = gmi_arena_alloc(&l->tmp, (uint64_t)edges * sizeof(int32_t));
@@ -143,8 +145,6 @@ static int collect(builder *b)
             b->last_ext[e] = i;
         }
     }
-    for (int32_t i = 0; i < b->n; i++)
-        if (inside[i] < l->uses[b->member[i]]) b->outs[b->n_outs++] = i;
     return 0;
 }
 
@@ -178,6 +178,37 @@ static int settle_inputs(builder *b)
     return 0;
 }
 
+#define SUM_CHANNELS 16 /* fewer leave most of a vector empty */
+
+/* Whether the group runs over [pixels, channels]: whole channels-last images, and inputs that are the same for every pixel. */
+static int over_pixels(const builder *b)
+{
+    const gmi_lower *l = b->l;
+    const gmi_gnode *p = &l->ir.nodes[b->member[0]];
+    int64_t s[GMI_MAX_RANK];
+    if (!b->nhwc || p->dims[1] < SUM_CHANNELS || p->dims[0] * p->dims[2] * p->dims[3] <= 2 * GMI_RB) return 0;
+    for (int32_t e = 0; e < b->n_ext; e++) {
+        const int32_t base = base_of(l, b->ext[e]);
+        if (base == b->ext[e]) continue;
+        gmi_layout_strides(&l->ir.nodes[base], b->ext_nhwc[e], s);
+        if (s[0] || s[2] || s[3]) return 0;
+    }
+    return 1;
+}
+
+/* Members whose value is kept, and those whose sums over pixels are made on the way. */
+static void choose_results(builder *b)
+{
+    const gmi_lower *l = b->l;
+    const int sums = over_pixels(b);
+    for (int32_t i = 0; i < b->n; i++) {
+        const int32_t node = b->member[i], summed = sums && l->summed[node] && b->n_sums < GMI_ELEM_SUMS;
+        if (summed) b->summed[b->n_sums++] = i;
+        if (b->inside[i] + summed < l->uses[node]) b->outs[b->n_outs++] = i;
+        else if (summed) b->last[i] = b->n; /* its register is read when all operations have run */
+    }
+}
+
 static void physical_dims(const gmi_gnode *p, int nhwc, int32_t *order)
 {
     static const int32_t last[4] = {0, 2, 3, 1};
@@ -196,7 +227,7 @@ static void iteration_space(builder *b)
     for (int32_t a = 0; a < p->rank; a++) {
         int64_t d = p->dims[order[a]];
         if (d == 1) continue;
-        int merge = q->rank > 0;
+        int merge = q->rank > 0 && !(b->n_sums && a == p->rank - 1); /* channels stay an axis of their own where they are summed */
         int64_t st[1];
         for (int32_t e = 0; e < b->n_ext; e++) {
             const gmi_gnode *base = &l->ir.nodes[base_of(l, b->ext[e])];
@@ -219,6 +250,14 @@ static void iteration_space(builder *b)
     }
 }
 
+/* Tiles of [pixels, channels] that fill blocks. */
+static void choose_pixels(gmi_elem_plan *q, int64_t t)
+{
+    q->axis = 0;
+    q->inner = q->dims[1];
+    for (q->rows = 1; q->rows < GMI_RB && 2 * q->rows * q->inner <= t;) q->rows *= 2;
+}
+
 static void choose_tile(gmi_elem_plan *q, int32_t buffers)
 {
     int64_t t = TILE_ELEMS;
@@ -227,6 +266,7 @@ static void choose_tile(gmi_elem_plan *q, int32_t buffers)
     q->inner = 1;
     while (q->axis > 0 && q->inner * q->dims[q->axis] <= t / 2) q->inner *= q->dims[q->axis--];
     q->rows = GMI_MAX(1, GMI_MIN(q->dims[q->axis], t / q->inner));
+    if (q->n_sums) choose_pixels(q, t);
     q->chunks = (q->dims[q->axis] + q->rows - 1) / q->rows;
     q->tile_elems = q->rows * q->inner;
     q->tiles = q->chunks;
@@ -334,6 +374,7 @@ static int plan_group(builder *b)
     gmi_elem_plan *q = b->plan;
     q->n_in = b->n_ext;
     q->n_out = b->n_outs;
+    q->n_sums = b->n_sums;
     q->n_micro = b->n;
     if (assign_places(b)) return -1;
     iteration_space(b);
@@ -343,6 +384,7 @@ static int plan_group(builder *b)
     for (int32_t e = 0; e < q->n_in; e++)
         if (q->input[e].mode == GMI_IN_HOIST || q->input[e].mode == GMI_IN_GATHER) q->input[e].buffer = q->n_buffers++;
     for (int32_t i = 0; i < b->n; i++) emit_micro(b, i, &q->micro[i]);
+    for (int32_t s = 0; s < b->n_sums; s++) q->sum[s] = b->place[b->summed[s]];
     q->n_places = q->n_in + q->n_out + q->n_regs;
     return 0;
 }
@@ -386,24 +428,31 @@ void gmi_lower_group(gmi_lower *l, int32_t n, const int32_t *members)
         gmi_lower_fail(l, GM_E_NOMEM);
         return;
     }
-    gmi_instr *it = gmi_instr_new(l, "elementwise", gmi_elem_run, b.n_ext, b.n_outs, sizeof(gmi_elem_plan));
+    choose_results(&b);
+    gmi_instr *it = gmi_instr_new(l, "elementwise", gmi_elem_run, b.n_ext, b.n_outs + b.n_sums, sizeof(gmi_elem_plan));
     if (!it) return;
     gmi_elem_plan *q = (gmi_elem_plan *)(uintptr_t)it->plan;
     q->input = gmi_arena_alloc(&l->p->arena, (uint64_t)(b.n_ext + 1) * sizeof *q->input);
     q->micro = gmi_arena_alloc(&l->p->arena, (uint64_t)n * sizeof *q->micro);
+    q->sum = gmi_arena_alloc(&l->p->arena, GMI_ELEM_SUMS * sizeof *q->sum);
     b.plan = q;
-    if (!q->input || !q->micro || plan_group(&b)) {
+    if (!q->input || !q->micro || !q->sum || plan_group(&b)) {
         gmi_lower_fail(l, GM_E_NOMEM);
         return;
     }
     int32_t index = l->p->n_instrs - 1;
     for (int32_t e = 0; e < b.n_ext; e++) it->in[e] = b.value[e];
     for (int32_t o = 0; o < b.n_outs; o++) l->p->instrs[index].out[o] = gmi_value_of_result(l, members[b.outs[o]], b.nhwc);
+    for (int32_t s = 0; s < b.n_sums; s++) {
+        const int32_t node = members[b.summed[s]];
+        l->partial[node] = gmi_value_new(l, (q->dims[0] + GMI_RB - 1) / GMI_RB * q->inner, sizeof(gmi_real));
+        l->p->instrs[index].out[b.n_outs + s] = l->partial[node];
+    }
     it = &l->p->instrs[index];
     if (l->status) return;
     it->tasks = (int32_t)GMI_MIN((int64_t)gmi_tasks_for(l, q->tiles * q->tile_elems * n), q->tiles);
+    if (q->n_sums) it->tasks = (int32_t)GMI_MIN((int64_t)it->tasks, (q->dims[0] + GMI_RB - 1) / GMI_RB);
     it->tasks = GMI_MAX(1, it->tasks);
-    it->scratch = (uint64_t)(q->n_regs + q->n_buffers) * (uint64_t)((q->tile_elems * (int64_t)sizeof(gmi_real) + 63) / 64 * 64) +
-                  (uint64_t)q->n_places * sizeof(gmi_real *) + 64;
+    it->scratch = gmi_elem_lanes_at(q) + (uint64_t)q->n_sums * GMI_RLANES * (uint64_t)GMI_LANE_LD(q->inner) * sizeof(gmi_real) + 64;
     offer_in_place(&b, it);
 }

@@ -61,6 +61,15 @@ static void reduce_run(const gmi_instr *it, gm_run *r, int32_t phase, int32_t ta
     }
 }
 
+static void fold_run(const gmi_instr *it, gm_run *r, int32_t phase, int32_t task, void *scratch)
+{
+    const reduce_plan *q = it->plan;
+    (void)phase;
+    (void)task;
+    (void)scratch;
+    r->program->kernels.sum_fold_cols(q->n_blocks, q->inner, r->ptr[it->in[0]], q->inner, r->ptr[it->out[0]]);
+}
+
 static void emit(gmi_lower *l, int32_t node, int32_t in, int64_t outer, int64_t n, int64_t inner, int nhwc)
 {
     const gmi_gnode *p = &l->ir.nodes[node];
@@ -76,6 +85,23 @@ static void emit(gmi_lower *l, int32_t node, int32_t in, int64_t outer, int64_t 
     int32_t out = gmi_value_of_result(l, node, nhwc), temp = q->blocks ? gmi_value_new(l, q->n_blocks * inner, sizeof(gmi_real)) : -1;
     it->out[0] = out;
     it->temp = temp;
+}
+
+/* The block sums are there already. */
+static void emit_fold(gmi_lower *l, int32_t node, int32_t partial, int64_t n, int64_t inner)
+{
+    gmi_instr *it = gmi_instr_new(l, "sum of blocks", fold_run, 1, 1, sizeof(reduce_plan));
+    if (!it) return;
+    reduce_plan *q = (reduce_plan *)(uintptr_t)it->plan;
+    q->inner = inner;
+    q->n_blocks = (n + GMI_RB - 1) / GMI_RB;
+    it->in[0] = partial;
+    it->out[0] = gmi_value_of_result(l, node, 0);
+}
+
+int gmi_sum_of_pixels(const gmi_gnode *p, const gmi_gnode *x)
+{
+    return p->op == GMI_OP_sum && p->attr[0] == 13 && x->rank == 4 && !gmi_layout_trivial(x); /* axes 0, 2 and 3 */
 }
 
 /* Axes in stored order; 1: the reduced ones are neighbours and in logical order, giving outer, n, inner. */
@@ -102,6 +128,10 @@ void gmi_lower_reduce(gmi_lower *l, int32_t node)
     int32_t order[GMI_MAX_RANK], nhwc = x->op != GMI_OP_broadcast && l->nhwc[p->in[0]];
     uint32_t axes = (uint32_t)p->attr[0];
     int64_t three[3];
+    if (l->partial[p->in[0]] >= 0 && gmi_sum_of_pixels(p, x)) {
+        emit_fold(l, node, l->partial[p->in[0]], x->dims[0] * x->dims[2] * x->dims[3], x->dims[1]);
+        return;
+    }
     for (int32_t i = 0; i < x->rank; i++) order[i] = nhwc ? channels_last[i] : i;
     if (!nhwc && x->rank == 4 && x->op != GMI_OP_broadcast && !as_three(x, axes, order, three) && as_three(x, axes, channels_last, three)) {
         nhwc = 1; /* brought into that order, which others may want as well, it need not be copied into a third */

@@ -53,8 +53,12 @@ typedef void gmi_gather_strided_fn(int32_t rank, const int64_t *dims, const int6
 
 /* ---- reductions (docs/kernels.md "Reductions"): the tree is a function of n alone ----
  * rows: out[r] = sum over n contiguous elements of x + r * stride.      cols: out[j] = sum over i < n of x[i * stride + j], j < cols.
+ * lanes: rows [row, row + n) of a block into its 16 lanes of cols columns, GMI_LANE_LD(cols) elements apart; lane_fold: the block's sums from them, which it uses up.
  * block_cols: one block of n <= GMI_RB rows. fold_cols: the pairwise fold of nb block sums x[b * cols + j]; cols(n) == fold(block_cols...). */
 typedef void gmi_reduce_rows_fn(int64_t rows, int64_t n, const gmi_real *x, int64_t stride, gmi_real *out);
+#define GMI_LANE_LD(cols) (((cols) + 15) / 16 * 16)
+typedef void gmi_lanes_fn(int64_t row, int64_t n, int64_t cols, const gmi_real *x, gmi_real *lanes);
+typedef void gmi_lane_fold_fn(int64_t cols, gmi_real *lanes, gmi_real *out);
 typedef void gmi_reduce_cols_fn(int64_t n, int64_t cols, const gmi_real *x, int64_t stride, gmi_real *out);
 
 /* ---- random (docs/kernels.md "Random numbers"): elements [0, n), n <= 2^34, of the stream named by key and counter words 1..3.
@@ -96,6 +100,8 @@ typedef struct gmi_kernels {
     gmi_select_fn *select;
     gmi_reduce_rows_fn *sum_rows, *max_rows;
     gmi_reduce_cols_fn *sum_cols, *max_cols, *sum_block_cols, *sum_fold_cols;
+    gmi_lanes_fn *sum_lanes;
+    gmi_lane_fold_fn *sum_lane_fold;
     gmi_random_fn *uniform, *normal;
     gmi_from_u8_fn *from_u8;
     gmi_optim_fn *optim[GMI_O_COUNT];

@@ -121,6 +121,30 @@ static void block_cols(int64_t n, int64_t w, const gmi_real *x, int64_t stride, 
     memcpy(out, acc[0], (size_t)w * sizeof *out);
 }
 
+/* ---- the same, a few rows at a time ---- */
+
+static void sum_lanes(int64_t row, int64_t n, int64_t cols, const gmi_real *x, gmi_real *lanes)
+{
+    const int64_t ld = GMI_LANE_LD(cols);
+    for (int64_t i = 0; i < n; i++, x += cols) {
+        gmi_real *a = lanes + (row + i) % GMI_RLANES * ld;
+        int64_t j = 0;
+        for (; j + GMI_W <= cols; j += GMI_W)
+            vf_store(a + j, vf_add(vf_load(a + j), vf_load(x + j)));
+        if (j < cols)
+            vf_store(a + j, vf_add(vf_load(a + j), vf_load_n(x + j, cols - j)));
+    }
+}
+
+static void sum_lane_fold(int64_t cols, gmi_real *lanes, gmi_real *out)
+{
+    const int64_t ld = GMI_LANE_LD(cols);
+    for (int64_t half = GMI_RLANES / 2; half > 0; half /= 2)
+        for (int64_t i = 0; i < half * ld; i += GMI_W)
+            vf_store(lanes + i, vf_add(vf_load(lanes + i), vf_load(lanes + half * ld + i)));
+    memcpy(out, lanes, (size_t)cols * sizeof *out);
+}
+
 /* a[j] = a[j] + b[j], j < w <= TILE; both have TILE elements. */
 GMI_INLINE void add_tile(gmi_real *a, const gmi_real *b)
 {
@@ -220,5 +244,7 @@ void GMI_FILL(reduce)(gmi_kernels *t)
     t->max_cols = max_cols;
     t->sum_block_cols = sum_block_cols;
     t->sum_fold_cols = sum_fold_cols;
+    t->sum_lanes = sum_lanes;
+    t->sum_lane_fold = sum_lane_fold;
     t->sumsq_blocks = sumsq_blocks;
 }

@@ -37,7 +37,7 @@ SOMAJOR = 0
 WARN    = -Wall -Wextra -Wpedantic -Wshadow -Wmissing-prototypes $(if $(filter 1,$(WERROR)),-Werror)
 # After the user's flags, so that they win: the bits depend on them (docs/determinism.md).
 STRICT  = -std=c99 -D_POSIX_C_SOURCE=200809L -D_FILE_OFFSET_BITS=64 -ffp-contract=off -fno-fast-math -fno-math-errno \
-          -fno-unsafe-math-optimizations -fno-associative-math -fno-reciprocal-math -fno-finite-math-only -fsigned-zeros
+          -fno-tree-slp-vectorize -fno-unsafe-math-optimizations -fno-associative-math -fno-reciprocal-math -fno-finite-math-only -fsigned-zeros
 PTHREAD = $(if $(filter 0,$(THREADS)),,-pthread)
 SWITCHES = $(if $(filter 0,$(THREADS)),-DGM_NO_THREADS=1) $(if $(filter 1,$(INFER_ONLY)),-DGM_TRAINING=0) $(if $(filter 0,$(MESSAGES)),-DGM_MESSAGES=0,$(if $(filter 1,$(INFER_ONLY)),-DGM_MESSAGES=1))
 OBJECT  = -fPIC -fvisibility=hidden $(PTHREAD) $(if $(filter 1,$(INFER_ONLY)),-ffunction-sections -fdata-sections)

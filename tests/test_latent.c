@@ -243,7 +243,7 @@ static void options(gm_context *c)
     must(gm_vae_snapshot(v, &m));
     memset(&o, 1, sizeof o);
     gm_latent_options_init(&o, sizeof o);
-    ok(o.batch == 256 && o.invert_steps == 200 && o.invert_starts == 4 && o.invert_rate == 0.1 && o.score_samples == 8 && o.seed == 0 && !o.progress &&
+    ok(o.batch == 256 && o.invert_steps == 400 && o.invert_starts == 2 && o.invert_rate == 0.1 && o.score_samples == 8 && o.seed == 0 && !o.progress &&
            !o.user,
        "the defaults are those of the header");
     p = o;

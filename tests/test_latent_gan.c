@@ -319,7 +319,7 @@ static void calibrated(gm_context *c, const gm_model *m)
     gm_latent_options_init(&o, sizeof o);
     o.invert_steps = 10;
     must(gm_latent_create(c, k, &o, &l));
-    refused(c, gm_latent_score(l, GM_SCORE_RESIDUAL, tx, NULL, ts, ta), GM_E_UNSUPPORTED, "inversions of 200 steps, 4 starts and rate 0.1");
+    refused(c, gm_latent_score(l, GM_SCORE_RESIDUAL, tx, NULL, ts, ta), GM_E_UNSUPPORTED, "inversions of 400 steps, 2 starts and rate 0.1");
     gm_latent_destroy(l);
     gm_model_destroy(k);
     gm_dataset_destroy(d);

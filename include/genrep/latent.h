@@ -23,8 +23,8 @@ GM_API const char *gm_path_name(gm_path p);
 typedef struct gm_latent_options {
     size_t size;
     int64_t batch;           /* the most rows that go through the networks at once. Default 256 */
-    int32_t invert_steps;    /* of a GAN's inversion: Adam steps. Default 200 */
-    int32_t invert_starts;   /* z tried for each row, the best is kept. Default 4 */
+    int32_t invert_steps;    /* of a GAN's inversion: Adam steps. Default 400 */
+    int32_t invert_starts;   /* z tried for each row, the best is kept. Default 2 */
     double invert_rate;      /* learning rate, falling to 0 along a cosine. Default 0.1 */
     int32_t score_samples;   /* draws of z for ELBO and IWAE scores. Default 8 */
     uint64_t seed;           /* of scores and inversion. Default 0 */

@@ -91,8 +91,8 @@ void gmi_elem_run(const gmi_instr *it, gm_run *r, int32_t phase, int32_t task, v
     gmi_real **place = (gmi_real **)(void *)(mem + (q->n_regs + q->n_buffers) * buffer);
     (void)phase;
     gmi_real *lanes = (gmi_real *)(void *)(mem + gmi_elem_lanes_at(q)), *sums[GMI_ELEM_SUMS];
-    for (int32_t s = 0; s < q->n_sums; s++) sums[s] = r->ptr[it->out[q->n_out + s]];
-    gmi_split(q->tiles, task, it->tasks, q->n_sums ? GMI_RB / q->rows : 1, &t0, &t1);
+    for (int32_t s = 0; GM_TRAINING && s < q->n_sums; s++) sums[s] = r->ptr[it->out[q->n_out + s]];
+    gmi_split(q->tiles, task, it->tasks, GM_TRAINING && q->n_sums ? GMI_RB / q->rows : 1, &t0, &t1);
     for (int32_t i = 0; i < q->n_regs; i++) place[q->n_in + q->n_out + i] = (gmi_real *)(void *)(mem + (q->n_buffers + i) * buffer);
     for (int32_t e = 0; e < q->n_in; e++) {
         const gmi_elem_input *in = &q->input[e];
@@ -116,6 +116,6 @@ void gmi_elem_run(const gmi_instr *it, gm_run *r, int32_t phase, int32_t task, v
         }
         for (int32_t o = 0; o < q->n_out; o++) place[q->n_in + o] = (gmi_real *)r->ptr[it->out[o]] + (outer * q->dims[q->axis] + first) * q->inner;
         run_micros(q, &r->program->kernels, place, rows * q->inner);
-        if (q->n_sums) add_sums(q, &r->program->kernels, place, first, rows, lanes, sums);
+        if (GM_TRAINING && q->n_sums) add_sums(q, &r->program->kernels, place, first, rows, lanes, sums);
     }
 }

@@ -44,7 +44,7 @@ static void later_levels(gmi_lower *l)
 
 static void latest_levels(gmi_lower *l, int32_t *late)
 {
-    for (int32_t i = 0; i < l->ir.n; i++) late[i] = l->early && l->early[i] ? l->early_level : INT32_MAX;
+    for (int32_t i = 0; i < l->ir.n; i++) late[i] = GM_TRAINING && l->early && l->early[i] ? l->early_level : INT32_MAX;
     for (int32_t i = l->ir.n; i-- > 0;) {
         const gmi_gnode *p = &l->ir.nodes[i];
         if (is_elem(p) && late[i] != INT32_MAX) l->depth[i] = late[i];
@@ -58,7 +58,7 @@ gm_status gmi_schedule(gmi_lower *l)
     int32_t n = l->ir.n, *late = gmi_arena_alloc(&l->tmp, (uint64_t)n * sizeof *late + 1);
     if (!late) return GM_E_NOMEM;
     earliest_levels(l);
-    if (l->early) later_levels(l);
+    if (GM_TRAINING && l->early) later_levels(l);
     latest_levels(l, late);
     for (int32_t i = 0; i < n; i++) l->group[i] = i;
     for (int32_t i = 0; i < n; i++) {
@@ -156,7 +156,7 @@ static void choose_layout(builder *b)
     if (p->rank != 4 || gmi_layout_trivial(p)) return;
     for (int32_t i = 0; i < b->n_ext; i++)
         if (l->nhwc[b->ext[i]]) b->nhwc = 1; /* broadcasts are never marked */
-    for (int32_t i = 0; i < b->n; i++)
+    for (int32_t i = 0; GM_TRAINING && i < b->n; i++)
         if (l->wanted[b->member[i]]) b->nhwc = 1;
 }
 
@@ -171,7 +171,7 @@ static int settle_inputs(builder *b)
         const int32_t node = b->ext[e], base = base_of(l, node);
         b->value[e] = l->value[base];
         b->ext_nhwc[e] = l->nhwc[base];
-        if (!b->nhwc || node != base || l->nhwc[node] || gmi_layout_trivial(&l->ir.nodes[node])) continue;
+        if (!GM_TRAINING || !b->nhwc || node != base || l->nhwc[node] || gmi_layout_trivial(&l->ir.nodes[node])) continue;
         b->value[e] = gmi_value_nhwc(l, node);
         b->ext_nhwc[e] = 1;
     }
@@ -186,7 +186,7 @@ static int over_pixels(const builder *b)
     const gmi_lower *l = b->l;
     const gmi_gnode *p = &l->ir.nodes[b->member[0]];
     int64_t s[GMI_MAX_RANK];
-    if (!b->nhwc || p->dims[1] < SUM_CHANNELS || p->dims[0] * p->dims[2] * p->dims[3] <= 2 * GMI_RB) return 0;
+    if (!GM_TRAINING || !b->nhwc || p->dims[1] < SUM_CHANNELS || p->dims[0] * p->dims[2] * p->dims[3] <= 2 * GMI_RB) return 0;
     for (int32_t e = 0; e < b->n_ext; e++) {
         const int32_t base = base_of(l, b->ext[e]);
         if (base == b->ext[e]) continue;
@@ -202,7 +202,7 @@ static void choose_results(builder *b)
     const gmi_lower *l = b->l;
     const int sums = over_pixels(b);
     for (int32_t i = 0; i < b->n; i++) {
-        const int32_t node = b->member[i], summed = sums && l->summed[node] && b->n_sums < GMI_ELEM_SUMS;
+        const int32_t node = b->member[i], summed = GM_TRAINING && sums && l->summed[node] && b->n_sums < GMI_ELEM_SUMS;
         if (summed) b->summed[b->n_sums++] = i;
         if (b->inside[i] + summed < l->uses[node]) b->outs[b->n_outs++] = i;
         else if (summed) b->last[i] = b->n; /* its register is read when all operations have run */
@@ -266,7 +266,7 @@ static void choose_tile(gmi_elem_plan *q, int32_t buffers)
     q->inner = 1;
     while (q->axis > 0 && q->inner * q->dims[q->axis] <= t / 2) q->inner *= q->dims[q->axis--];
     q->rows = GMI_MAX(1, GMI_MIN(q->dims[q->axis], t / q->inner));
-    if (q->n_sums) choose_pixels(q, t);
+    if (GM_TRAINING && q->n_sums) choose_pixels(q, t);
     q->chunks = (q->dims[q->axis] + q->rows - 1) / q->rows;
     q->tile_elems = q->rows * q->inner;
     q->tiles = q->chunks;
@@ -384,7 +384,7 @@ static int plan_group(builder *b)
     for (int32_t e = 0; e < q->n_in; e++)
         if (q->input[e].mode == GMI_IN_HOIST || q->input[e].mode == GMI_IN_GATHER) q->input[e].buffer = q->n_buffers++;
     for (int32_t i = 0; i < b->n; i++) emit_micro(b, i, &q->micro[i]);
-    for (int32_t s = 0; s < b->n_sums; s++) q->sum[s] = b->place[b->summed[s]];
+    for (int32_t s = 0; GM_TRAINING && s < b->n_sums; s++) q->sum[s] = b->place[b->summed[s]];
     q->n_places = q->n_in + q->n_out + q->n_regs;
     return 0;
 }
@@ -443,7 +443,7 @@ void gmi_lower_group(gmi_lower *l, int32_t n, const int32_t *members)
     int32_t index = l->p->n_instrs - 1;
     for (int32_t e = 0; e < b.n_ext; e++) it->in[e] = b.value[e];
     for (int32_t o = 0; o < b.n_outs; o++) l->p->instrs[index].out[o] = gmi_value_of_result(l, members[b.outs[o]], b.nhwc);
-    for (int32_t s = 0; s < b.n_sums; s++) {
+    for (int32_t s = 0; GM_TRAINING && s < b.n_sums; s++) {
         const int32_t node = members[b.summed[s]];
         l->partial[node] = gmi_value_new(l, (q->dims[0] + GMI_RB - 1) / GMI_RB * q->inner, sizeof(gmi_real));
         l->p->instrs[index].out[b.n_outs + s] = l->partial[node];
@@ -451,7 +451,7 @@ void gmi_lower_group(gmi_lower *l, int32_t n, const int32_t *members)
     it = &l->p->instrs[index];
     if (l->status) return;
     it->tasks = (int32_t)GMI_MIN((int64_t)gmi_tasks_for(l, q->tiles * q->tile_elems * n), q->tiles);
-    if (q->n_sums) it->tasks = (int32_t)GMI_MIN((int64_t)it->tasks, (q->dims[0] + GMI_RB - 1) / GMI_RB);
+    if (GM_TRAINING && q->n_sums) it->tasks = (int32_t)GMI_MIN((int64_t)it->tasks, (q->dims[0] + GMI_RB - 1) / GMI_RB);
     it->tasks = GMI_MAX(1, it->tasks);
     it->scratch = gmi_elem_lanes_at(q) + (uint64_t)q->n_sums * GMI_RLANES * (uint64_t)GMI_LANE_LD(q->inner) * sizeof(gmi_real) + 64;
     offer_in_place(&b, it);

@@ -276,7 +276,7 @@ static void walk(gmi_lower *l, const root *roots, int32_t n_early)
     sort_nodes(l, n, node);
     for (int32_t i = 0; i < n && !l->status;) {
         int32_t x = node[i], j = i + 1;
-        if (l->early && !l->p->cut && l->depth[x] > l->early_level) {
+        if (GM_TRAINING && l->early && !l->p->cut && l->depth[x] > l->early_level) {
             finish_roots(l, roots, n_early);
             l->p->cut = l->p->n_instrs;
         }
@@ -370,13 +370,13 @@ static int tables(gmi_lower *l, int32_t early)
     l->summed = gmi_arena_alloc(&l->tmp, n);
     l->partial = gmi_arena_alloc(&l->tmp, n * sizeof(int32_t));
     l->out_slot = gmi_arena_alloc(&l->tmp, n * sizeof(int32_t));
-    if (early && !(l->early = gmi_arena_alloc(&l->tmp, n))) return -1;
+    if (GM_TRAINING && early && !(l->early = gmi_arena_alloc(&l->tmp, n))) return -1;
     if (!l->value || !l->nhwc || !l->wanted || !l->depth || !l->group || !l->converted[0] || !l->converted[1] || !l->uses || !l->out_slot || !l->summed || !l->partial)
         return -1;
     for (int32_t i = 0; i < l->ir.n; i++) {
         l->value[i] = l->converted[0][i] = l->converted[1][i] = l->out_slot[i] = l->partial[i] = -1;
         for (int32_t k = 0; k < l->ir.nodes[i].n_in; k++) l->uses[l->ir.nodes[i].in[k]]++;
-        if (l->ir.nodes[i].n_in == 1 && gmi_sum_of_pixels(&l->ir.nodes[i], &l->ir.nodes[l->ir.nodes[i].in[0]])) l->summed[l->ir.nodes[i].in[0]] = 1;
+        if (GM_TRAINING && l->ir.nodes[i].n_in == 1 && gmi_sum_of_pixels(&l->ir.nodes[i], &l->ir.nodes[l->ir.nodes[i].in[0]])) l->summed[l->ir.nodes[i].in[0]] = 1;
     }
     return 0;
 }
@@ -413,10 +413,11 @@ gm_status gmi_lower_graph(gmi_lower *l, const gm_graph *g, int32_t n_out, const 
     if (!roots || !l->p->leaves || tables(l, g->early)) return GM_E_NOMEM;
     lower_leaves(l, g);
     int32_t n = l->status ? 0 : collect_roots(l, g, n_out, outputs, roots);
-    if (!l->status && l->early) mark_early(l, roots, g->early);
-    if (!l->status) mark_wanted(l);
+    if (GM_TRAINING && l->early && !l->status) mark_early(l, roots, g->early);
+    if (GM_TRAINING && !l->status) mark_wanted(l); /* the same bits without it, and less code */
     if (!l->status) l->status = gmi_schedule(l);
     if (!l->status) walk(l, roots, g->early);
-    finish_roots(l, roots + (l->p->cut ? g->early : 0), n - (l->p->cut ? g->early : 0));
+    const int32_t made = GM_TRAINING && l->p->cut ? g->early : 0;
+    finish_roots(l, roots + made, n - made);
     return l->status;
 }

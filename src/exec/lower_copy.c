@@ -17,7 +17,7 @@ typedef struct copy_plan {
 static void copy_inner(const copy_plan *q, const gmi_kernels *k, int64_t i0, int64_t i1, const uint8_t *x, uint8_t *y)
 {
     int32_t a = q->rank - 2, b = q->rank - 1;
-    if (q->transposed) {
+    if (GM_TRAINING && q->transposed) {
         k->transpose(q->dims[b], i1 - i0, (const gmi_real *)(const void *)x + i0, q->from[b], (gmi_real *)(void *)y + i0 * q->to[a], q->to[a]);
         return;
     }
@@ -99,7 +99,7 @@ static gmi_instr *copy_instr(gmi_lower *l, const char *what, int32_t src, int32_
     *q = *proto;
     q->size = l->p->values[dst].count ? (size_t)(l->p->values[dst].bytes / (uint64_t)l->p->values[dst].count) : 4;
     simplify(q);
-    q->transposed = !l->p->values[src].integers && !l->p->values[dst].integers && q->from[q->rank - 2] == 1 && q->to[q->rank - 1] == 1;
+    q->transposed = GM_TRAINING && !l->p->values[src].integers && !l->p->values[dst].integers && q->from[q->rank - 2] == 1 && q->to[q->rank - 1] == 1;
     for (int32_t a = 0; a < q->rank; a++) work *= q->dims[a];
     it->in[0] = src;
     it->out[0] = dst;

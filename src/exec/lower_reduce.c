@@ -128,12 +128,12 @@ void gmi_lower_reduce(gmi_lower *l, int32_t node)
     int32_t order[GMI_MAX_RANK], nhwc = x->op != GMI_OP_broadcast && l->nhwc[p->in[0]];
     uint32_t axes = (uint32_t)p->attr[0];
     int64_t three[3];
-    if (l->partial[p->in[0]] >= 0 && gmi_sum_of_pixels(p, x)) {
+    if (GM_TRAINING && l->partial[p->in[0]] >= 0 && gmi_sum_of_pixels(p, x)) {
         emit_fold(l, node, l->partial[p->in[0]], x->dims[0] * x->dims[2] * x->dims[3], x->dims[1]);
         return;
     }
     for (int32_t i = 0; i < x->rank; i++) order[i] = nhwc ? channels_last[i] : i;
-    if (!nhwc && x->rank == 4 && x->op != GMI_OP_broadcast && !as_three(x, axes, order, three) && as_three(x, axes, channels_last, three)) {
+    if (GM_TRAINING && !nhwc && x->rank == 4 && x->op != GMI_OP_broadcast && !as_three(x, axes, order, three) && as_three(x, axes, channels_last, three)) {
         nhwc = 1; /* brought into that order, which others may want as well, it need not be copied into a third */
         memcpy(order, channels_last, sizeof channels_last);
     }

@@ -7,6 +7,7 @@
  * The fold over blocks is a binary counter: block b is merged with its left neighbour once for each trailing 1 of b, and what is left is merged from the
  * right, so it needs a stack of log2 of the number of blocks and no memory.
  * Not here: means, variances and norms, which are graphs of these. */
+#include "base/build_info.h"
 #include "kernels/simd.h"
 
 gmi_kernels_fill_fn GMI_FILL(reduce);
@@ -121,6 +122,7 @@ static void block_cols(int64_t n, int64_t w, const gmi_real *x, int64_t stride, 
     memcpy(out, acc[0], (size_t)w * sizeof *out);
 }
 
+#if GM_TRAINING
 /* ---- the same, a few rows at a time ---- */
 
 static void sum_lanes(int64_t row, int64_t n, int64_t cols, const gmi_real *x, gmi_real *lanes)
@@ -144,6 +146,7 @@ static void sum_lane_fold(int64_t cols, gmi_real *lanes, gmi_real *out)
             vf_store(lanes + i, vf_add(vf_load(lanes + i), vf_load(lanes + half * ld + i)));
     memcpy(out, lanes, (size_t)cols * sizeof *out);
 }
+#endif
 
 /* a[j] = a[j] + b[j], j < w <= TILE; both have TILE elements. */
 GMI_INLINE void add_tile(gmi_real *a, const gmi_real *b)
@@ -244,7 +247,9 @@ void GMI_FILL(reduce)(gmi_kernels *t)
     t->max_cols = max_cols;
     t->sum_block_cols = sum_block_cols;
     t->sum_fold_cols = sum_fold_cols;
+#if GM_TRAINING
     t->sum_lanes = sum_lanes;
     t->sum_lane_fold = sum_lane_fold;
+#endif
     t->sumsq_blocks = sumsq_blocks;
 }

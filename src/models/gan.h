@@ -102,7 +102,7 @@ gm_status gmi_gan_settle(gm_gan *a);
 /* Rows first + i of the prior into z [rows, d]: noise keyed by (seed, stream, row). */
 gm_status gmi_gan_prior(gm_gan *a, uint64_t seed, int64_t stream, int64_t first, int64_t rows, double truncation, gmi_real *z);
 /* One step of inversion for `rows` rows, all arrays dense: x in model units, cond as the program takes it or NULL; *z, *m, *v [rows, d] are replaced by those
- * after an Adam step (Kingma and Ba 2015; beta 0.9 and 0.999) of rate lr; c1 = 1/(1 - 0.9^t), c2 = 1/(1 - 0.999^t). loss [rows]: mean squared error at the z given.
+ * after an Adam step (Kingma and Ba 2015; beta 0.9 and 0.9) of rate lr; c1 = c2 = 1/(1 - 0.9^t). loss [rows]: mean squared error at the z given.
  * lr 0 evaluates alone. */
 gm_status gmi_gan_invert_step(gm_gan *a, int64_t rows, const gmi_real *x, const void *cond, gmi_real *z, gmi_real *m, gmi_real *v, double lr, double c1, double c2,
                               gmi_real *loss);

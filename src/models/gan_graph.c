@@ -8,7 +8,7 @@
 #include "models/gan.h"
 
 #define BETA1 0.9
-#define BETA2 0.999
+#define BETA2 0.9
 #define EPS 1e-8
 
 static gm_node input_x(const gm_gan *a, gm_graph *g, const char *name, int64_t n)

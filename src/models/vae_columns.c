@@ -294,7 +294,7 @@ gm_node gmi_vae_columns_log(const gm_vae *v, gm_graph *g, gmi_px p, gm_node x)
 static gm_node noise(gm_graph *g, const char *key, const group *k, gm_node like, int normal)
 {
     char name[64];
-    int64_t dims[3];
+    int64_t dims[GMI_MAX_RANK];
     int32_t rank = gm_graph_rank(g, like);
     for (int32_t i = 0; i < rank; i++) dims[i] = gm_graph_dim(g, like, i);
     gmi_format(name, sizeof name, "%s.%i", key, k->x);

@@ -2,8 +2,9 @@
 /* invert.c: what a GAN does for gm_latent: encoding by inversion, the z whose G(z) is nearest to x.
  *
  * From several starts z ~ N(0, 1), Adam steps on |G(z) - x|^2 with a rate that falls to 0 along a half cosine (Creswell and Bharath 2018, without their
- * prior term: several starts take its place). Each step's program gives the error at the z it was given, so the best z of all steps and starts is kept
- * with its error at no further cost; the last z gets an evaluation of its own. Rows are independent: starts are keyed by (seed, start, row), and a row's
+ * prior term: several starts take its place; beta2 is 0.9, for gradients shrink by orders of magnitude on the way, and a long memory of them would stop the
+ * steps). Each step's program gives the error at the z it was given, so the best z of all steps and starts is kept with its error at no further cost; the last
+ * z gets an evaluation of its own. Rows are independent: starts are keyed by (seed, start, row), and a row's
  * steps do not see its batch. Not here: second-order steps, an encoder trained for G. */
 #include "repr/latent.h"
 #include "models/gan.h"
@@ -103,7 +104,7 @@ static gm_status one_start(search *s, int32_t start)
     if (!st && start == 0) memcpy(s->best, s->z, bytes);
     for (int32_t t = 0; !st && t < o->invert_steps; t++) {
         b1 *= 0.9;
-        b2 *= 0.999;
+        b2 *= 0.9;
         st = one_step(s, t, rate_at(o, t), b1, b2);
         if (!st && (t + 1) % GROUP == 0)
             st = gmi_latent_tick(l, "inversion: rows %i to %i, start %d of %d, step %d of %d", s->r0, s->r0 + s->n - 1, start + 1, o->invert_starts, t + 1,

@@ -25,8 +25,8 @@ void gm_latent_options_init(gm_latent_options *o, size_t size)
     memset(&d, 0, sizeof d);
     d.size = sizeof d;
     d.batch = 256;
-    d.invert_steps = 200;
-    d.invert_starts = 4;
+    d.invert_steps = 400;
+    d.invert_starts = 2;
     d.invert_rate = 0.1;
     d.score_samples = 8;
     gmi_options_init(o, size, &d, sizeof d);

@@ -269,7 +269,7 @@ gm_status gm_tensor_slice(gm_tensor *t, int32_t axis, int64_t begin, int64_t end
 
 static gm_status reshape(gm_tensor *t, int32_t rank, const int64_t *dims, gm_tensor **view)
 {
-    int64_t bytes, size = (int64_t)gmi_dtype_size(t->dtype);
+    int64_t bytes = 0, size = (int64_t)gmi_dtype_size(t->dtype);
     gm_tensor *v;
     gm_status s = check_shape(t->ctx, t->dtype, rank, dims, &bytes);
     if (s != GM_OK) return s;

@@ -143,7 +143,7 @@ static void state_range(gm_dataset *d)
 
 static gm_status check_x(gm_context *c, const gm_tensor *x, gm_spec *spec)
 {
-    int64_t elems = 1, want;
+    int64_t elems = 1, want = 0;
     if (x->rank < 1 || x->dims[0] < 1) return gmi_fail(c, GM_E_SHAPE, "x is %v: it needs at least one row", x->rank, x->dims);
     if (x->rank > 7) return gmi_fail(c, GM_E_SHAPE, "x is %v: a sample has at most 6 axes", x->rank, x->dims);
     for (int32_t i = 1; i < x->rank; i++) elems *= x->dims[i];

@@ -15,8 +15,9 @@ MANDIR     ?= $(PREFIX)/share/man
 DESTDIR    ?=
 CFLAGS     ?= -O2
 CXX        ?= c++
-# Flags that link a CBLAS (CBLAS=-lopenblas): its own numeric profile, off by default.
+# Flags that link a CBLAS (CBLAS=-lopenblas): its own numeric profile, off by default. CBLAS_CFLAGS: where its cblas.h is, when not on the default path.
 CBLAS      ?=
+CBLAS_CFLAGS ?=
 # SIMD levels to build, those the compiler cannot make are left out; scalar is always there.
 ISAS       ?= scalar sse2 avx2 avx512 neon
 # 0: no threads at all: no pool, nothing of pthreads is linked; everything runs on the calling thread, with the same bits.
@@ -83,7 +84,7 @@ help:
 	@echo '  make bench      BENCH_ARGS="--only W1"   make docs    tables of docs/ from the headers'
 	@echo '  make install    PREFIX= LIBDIR= INCLUDEDIR= BINDIR= MANDIR= DESTDIR=; uninstall, dist, clean'
 	@echo '  make amalgamation   build/amalgamation/genrep.c and genrep.h'
-	@echo 'Settings: CC CFLAGS CPPFLAGS LDFLAGS AR CBLAS ISAS THREADS INFER_ONLY MESSAGES WERROR RUN TESTS'
+	@echo 'Settings: CC CFLAGS CPPFLAGS LDFLAGS AR CBLAS CBLAS_CFLAGS ISAS THREADS INFER_ONLY MESSAGES WERROR RUN TESTS'
 
 .PHONY: all help
 .DELETE_ON_ERROR:

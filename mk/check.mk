@@ -38,7 +38,7 @@ $(B)/fuzz/%: tests/fuzz/%.c tests/fuzz/standalone.c $(A)
 quoted     = '$(subst ','\'',$(1))'
 export_env = GM_BUILD='$(B)' GM_RUN=$(call quoted,$(RUN)) GM_ISAS='$(PROBE_ISAS)' GM_ISAS_ASKED='$(ISAS)' GM_VERSION='$(VERSION)' GM_ISA_OBJ='$(ISA_OBJ)' \
              GM_EXAMPLES='$(EXAMPLES)' GM_FUZZ='$(FUZZ)' GM_MAKE='$(MAKE)' CC=$(call quoted,$(CC)) CXX='$(CXX)' AR='$(AR)' CFLAGS=$(call quoted,$(CFLAGS)) \
-             CPPFLAGS=$(call quoted,$(CPPFLAGS)) LDFLAGS=$(call quoted,$(LDFLAGS)) LDLIBS='$(LDLIBS)' CBLAS='$(CBLAS)' \
+             CPPFLAGS=$(call quoted,$(CPPFLAGS)) LDFLAGS=$(call quoted,$(LDFLAGS)) LDLIBS='$(LDLIBS)' CBLAS='$(CBLAS)' CBLAS_CFLAGS='$(CBLAS_CFLAGS)' \
              GM_THREADS='$(THREADS)' GM_INFER_ONLY='$(INFER_ONLY)' GM_MESSAGES='$(MESSAGES)'
 chosen     = $(if $(TESTS),$(filter $(addprefix %/,$(TESTS)),$(1)),$(1))
 

@@ -3,7 +3,7 @@
 # position-independent objects makes both libraries. The oracle is the same sources in double, scalar only, for tests.
 
 # infer_only.c answers for what an INFER_ONLY build leaves out.
-SRC        := $(filter-out $(if $(filter 1,$(INFER_ONLY)),$(INFER_OUT:%=src/%.c),%/infer_only.c),$(sort $(wildcard src/*/*.c)))
+SRC        := $(filter-out $(if $(filter 1,$(INFER_ONLY)),$(INFER_OUT:%=src/%.c),%/infer_only.c) $(if $(CBLAS),,%/cblas.c),$(sort $(wildcard src/*/*.c)))
 ISA_FILES  := $(filter $(ISA_SRC:%=src/kernels/%.c),$(SRC))
 PLAIN_SRC  := $(filter-out $(ISA_FILES),$(SRC))
 HAVE        = $(foreach i,$(PROBE_ISAS),-DGM_HAVE_$(call upper,$(i))=1)
@@ -13,16 +13,14 @@ isa_names   = $(or $(ISA_SRC_$(1)),$(if $(filter 1,$(INFER_ONLY)),$(ISA_SRC_smal
 isa_files   = $(filter $(patsubst %,src/kernels/%.c,$(call isa_names,$(1))),$(ISA_FILES))
 ISA_OBJ    := $(foreach i,$(PROBE_ISAS),$(patsubst src/%.c,$(B)/obj/%.$(i).o,$(call isa_files,$(i))))
 OBJ        := $(PLAIN_SRC:src/%.c=$(B)/obj/%.o) $(ISA_OBJ)
-ORACLE_OBJ := $(PLAIN_SRC:src/%.c=$(B)/oracle/%.o) $(ISA_FILES:src/%.c=$(B)/oracle/%.scalar.o)
+ORACLE_OBJ := $(patsubst src/%.c,$(B)/oracle/%.o,$(filter-out %/cblas.c,$(PLAIN_SRC))) $(ISA_FILES:src/%.c=$(B)/oracle/%.scalar.o)
 A          := $(B)/libgenrep.a
 SO         := $(B)/libgenrep.so.$(SOMAJOR)
 ORACLE_A   := $(B)/oracle/libgenrep.a
 
+# A build with CBLAS has src/kernels/cblas.c as well; the oracle never does.
 ifneq ($(CBLAS),)
-ifeq ($(wildcard src/kernels/cblas.c),)
-$(error this version has no CBLAS back end: leave CBLAS empty)
-endif
-HAVE += -DGM_HAVE_CBLAS=1
+HAVE += -DGM_HAVE_CBLAS=1 $(CBLAS_CFLAGS)
 endif
 
 COMPILE = $(QUIET)$(CC) $(BASE) $(CPPFLAGS) $(CFLAGS) $(MANDATORY)

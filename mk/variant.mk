@@ -24,7 +24,7 @@ endif
 
 ifneq ($(NEEDS_BUILD),)
 CC_ID   := $(shell $(CC) --version 2>/dev/null | head -n 1)
-KEY     := $(CC)|$(CC_ID)|$(AR)|$(CPPFLAGS)|$(CFLAGS)|$(LDFLAGS)|$(LDLIBS)|$(ISAS)|$(CBLAS)|$(THREADS)|$(INFER_ONLY)|$(MESSAGES)
+KEY     := $(CC)|$(CC_ID)|$(AR)|$(CPPFLAGS)|$(CFLAGS)|$(LDFLAGS)|$(LDLIBS)|$(ISAS)|$(CBLAS)|$(CBLAS_CFLAGS)|$(THREADS)|$(INFER_ONLY)|$(MESSAGES)
 VARIANT := $(notdir $(firstword $(CC)))-$(firstword $(shell printf '%s' '$(subst ','\'',$(KEY) $(STRICT) $(OBJECT) $(SMALL) $(SMALL_KERNELS))' | cksum))
 B       := build/$(VARIANT)
 PROBED  := $(shell CC='$(CC)' AR='$(AR)' CFLAGS='$(subst ','\'',$(CPPFLAGS) $(CFLAGS))' STRICT='$(STRICT)' ISAS='$(ISAS)' SOMAJOR='$(SOMAJOR)' \

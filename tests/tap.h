@@ -16,6 +16,14 @@
 
 static int tap_count, tap_failed;
 
+/* 1: matrix products are those of a BLAS (make CBLAS=...). Bits are then the library's at the scalar level alone: checks that pin others are skipped. */
+#ifdef GM_HAVE_CBLAS
+#define TAP_BLAS 1
+#else
+#define TAP_BLAS 0
+#endif
+#define TAP_BLAS_SKIP "the products of this build are a BLAS's"
+
 #if defined(__GNUC__)
 #define TAP_PRINTF(f, a) __attribute__((unused, format(printf, f, a)))
 #define TAP_UNUSED __attribute__((unused))

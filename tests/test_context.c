@@ -138,6 +138,7 @@ static void test_version(void)
     is_int(gm_version_number(), GM_VERSION_NUMBER, "the library is of this header");
     is_int(GM_VERSION_NUMBER, GM_VERSION_MAJOR * 10000 + GM_VERSION_MINOR * 100 + GM_VERSION_PATCH, "the number is made of the three");
     ok(strstr(b, "libgenrep 0.1.0") && strstr(b, "abi=") && strstr(b, "file=") && strstr(b, "numeric=") && strstr(b, "codec="), "build info: %s", b);
+    ok(strstr(b, TAP_BLAS ? " gemm=cblas " : " gemm=own ") && strstr(b, TAP_BLAS ? " numeric=1001 " : " numeric=1 "), "it says whose products these are");
 }
 
 int main(void)

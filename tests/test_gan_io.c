@@ -265,7 +265,8 @@ static void forgeries(gm_context *c)
     char *p = NULL;
     gan_must(c, fit(g, d, &variants[1], 8, NULL));
     const size_t n = gan_bytes(g, 1, &p);
-    forged(c, p, n, "\"genrep.profile\":\"1\"", "\"genrep.profile\":\"7\"", GM_E_VERSION, "profile is 7; this build reads 1");
+    forged(c, p, n, "\"genrep.profile\":\"" PROFILE "\"", "\"genrep.profile\":\"" OTHER_PROFILE "\"", GM_E_VERSION,
+        "profile is " OTHER_PROFILE "; this build reads " PROFILE);
     forged(c, p, n, "\"genrep.format\":\"1\"", "\"genrep.format\":\"2\"", GM_E_VERSION, "format is 2");
     forged(c, p, n, "\"genrep.family\":\"gan\"", "\"genrep.family\":\"vae\"", GM_E_MODEL, "family");
     forged(c, p, n, "generator\\\":\\\"dense 8", "generator\\\":\\\"dense 9", GM_E_MODEL, "in the file, its options want");

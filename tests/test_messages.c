@@ -126,7 +126,7 @@ static void arguments(gm_context *c)
 
 static void files(gm_context *c)
 {
-    static const char key[] = "\"genrep.sha256\":\"", profile[] = "\"genrep.profile\":\"1\"";
+    static const char key[] = "\"genrep.sha256\":\"", profile[] = "\"genrep.profile\":\"" PROFILE "\"";
     gm_gan *g = model(c, "hinge"), *u = NULL;
     gm_vae *v = NULL;
     gm_reader r;
@@ -159,7 +159,7 @@ static void files(gm_context *c)
     gmi_sha256_end(&h, d);
     gmi_sha256_hex(d, hex);
     memcpy(p + at + sizeof key - 1, hex, 64);
-    says(c, gan_read(c, p, n, &u), GM_E_VERSION, "gan_read: metadata genrep.profile is 7; this build reads 1");
+    says(c, gan_read(c, p, n, &u), GM_E_VERSION, "gan_read: metadata genrep.profile is " OTHER_PROFILE "; this build reads " PROFILE);
     free(p);
     gm_gan_destroy(g);
 }

@@ -232,7 +232,8 @@ static void forgeries(gm_context *c)
     gm_vae *v = trained(c, d, 0);
     char *p = NULL;
     size_t n = vae_bytes(v, 1, &p);
-    forged(c, p, n, "\"genrep.profile\":\"1\"", "\"genrep.profile\":\"7\"", GM_E_VERSION, "profile is 7; this build reads 1");
+    forged(c, p, n, "\"genrep.profile\":\"" PROFILE "\"", "\"genrep.profile\":\"" OTHER_PROFILE "\"", GM_E_VERSION,
+        "profile is " OTHER_PROFILE "; this build reads " PROFILE);
     forged(c, p, n, "\"genrep.format\":\"1\"", "\"genrep.format\":\"2\"", GM_E_VERSION, "format is 2");
     forged(c, p, n, "\"genrep.family\":\"vae\"", "\"genrep.family\":\"gan\"", GM_E_MODEL, "family");
     forged(c, p, n, "\"encoder\\\":\\\"dense 6", "\"encoder\\\":\\\"dense 9", GM_E_MODEL, "is [6,5] in the file, its options want [9,5]");

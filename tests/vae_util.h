@@ -5,6 +5,15 @@
 #include "genrep.h"
 #include "tap.h"
 
+/* The numeric profile in files of this build, and another one of the same length. */
+#if TAP_BLAS
+#define PROFILE "1001"
+#define OTHER_PROFILE "1007"
+#else
+#define PROFILE "1"
+#define OTHER_PROFILE "7"
+#endif
+
 /* Numbers in [0, 1), the same on every machine. */
 TAP_UNUSED static double vae_random(uint32_t *s)
 {

@@ -195,7 +195,8 @@ GM_API const char *gm_status_text(gm_status s);
 GM_API const char *gm_simd_name(gm_simd s);
 
 /* Returns one line about the build: library version, the versions of ABI, file format, numeric profile and codec, the compute type, levels, matrix
- * product and threads. Static text. Builds with the same numeric profile give the same bits. */
+ * product and threads. Static text. Builds with the same numeric profile give the same bits; numeric=1001 with gemm=cblas is a build whose products are
+ * a BLAS's, which promises no bits. */
 GM_API const char *gm_build_info(void);
 
 /* Returns GM_VERSION_NUMBER of the library, which may be newer than the header's. */

@@ -141,6 +141,9 @@ void gmi_split(int64_t n, int32_t task, int32_t tasks, int64_t grain, int64_t *i
 
 gm_status gmi_lower_graph(gmi_lower *l, const gm_graph *g, int32_t n_out, const gm_node *outputs);
 
+/* ---- recompute.c: second nodes for late readers of cheap elementwise results; ir->map is of graph_nodes ---- */
+gm_status gmi_recompute(gmi_ir *ir, int32_t graph_nodes);
+
 /* ---- fuse.c: schedule levels and elementwise groups ---- */
 gm_status gmi_schedule(gmi_lower *l);
 void gmi_lower_group(gmi_lower *l, int32_t n, const int32_t *members); /* members ascending */

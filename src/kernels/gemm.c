@@ -8,6 +8,7 @@
  * Not here: the order of additions (block.c), the inner loop (gemm_tile.c), convolutions (conv.c, conv_dw.c). */
 #include "kernels/gemm.h"
 #include "base/base.h"
+#include "kernels/blas.h"
 #include "kernels/block.h"
 
 /* plan->priv */
@@ -93,6 +94,8 @@ int gmi_gemm_plan_init(gmi_gemm_plan *p, const gmi_kernels *t, int32_t max_tasks
     problem q;
     if (p->batch < 0 || p->m < 0 || p->n < 0 || p->k < 0 || p->n > INT64_MAX / 2 - t->nr || p->k > INT64_MAX / 2) return -1;
     if (gmi_mul_i64(p->batch, p->m, &rows) || gmi_mul_i64(rows, p->n, &area)) return -1;
+    p->blas = 0;
+    if (GMI_BLAS && gmi_blas_plan(p, t, max_tasks)) return 0;
     q = fold(p);
     if (q.n > INT32_MAX - t->nr) return -1;
     private_b = q.batch > 1 && p->b_bs != 0;
@@ -233,6 +236,10 @@ static void add_slabs(const run *r)
 void gmi_gemm_run(const gmi_gemm_plan *p, const gmi_kernels *t, const gmi_gemm_io *io, int32_t phase, int32_t task, void *scratch)
 {
     run r;
+    if (GMI_BLAS && p->blas) {
+        gmi_blas_run(p, io, task);
+        return;
+    }
     run_init(&r, p, t, io, task, scratch);
     if (p->priv[PACK_PHASE] && phase == 0) {
         if (!(p->keep_b && io->packed)) pack_all(&r);

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Builds for hosts: without threads, without training, with some levels, and the amalgamation. tests/full/host.c trains five models with the usual build; every
+# Builds for hosts: without threads, without training, with some levels, with a BLAS, and the amalgamation. tests/full/host.c trains five models with the usual build; every
 # other build writes the same files and answers inference with the same bits. Sizes are printed for docs/results.md.
 . tests/full/full.inc
 cc=$CC; mkdir "$tmp/want"
@@ -27,6 +27,7 @@ trains() {
 
 built; host usual "$b/libgenrep.a" -pthread
 "$tmp/usual" train "$tmp/want" 2>"$tmp/err"; rc=$?; ok $rc "usual: trains"; [ $rc = 0 ] || { note <"$tmp/err"; finish; }
+if have nm; then nm "$b/libgenrep.a" 2>/dev/null | grep -i blas >"$tmp/bad"; ok_empty "$tmp/bad" "usual: no symbol speaks of a BLAS"; fi
 use usual >"$tmp/bits"; [ "$(wc -l <"$tmp/bits")" = 111 ]; ok $? "usual: 111 answers"
 echo "# size: usual $(kib "$(size "$b/libgenrep.so.0")") KiB"
 
@@ -73,6 +74,33 @@ echo "# size: INFER_ONLY=1 THREADS=0 ISAS=scalar $(kib "$(size "$b/libgenrep.so.
 
 # ---- the amalgamation ----
 variant amalgamation AMALGAMATION="$tmp/a" >"$tmp/log" 2>&1; rc=$?; ok $rc "make amalgamation"; [ $rc = 0 ] || { note <"$tmp/log"; finish; }
+
+# ---- a BLAS: a numeric profile of its own; files are not exchanged with other builds ----
+printf '#include <cblas.h>\nint main(void) { return !cblas_sgemm; }\n' >"$tmp/blas.c"
+where=$(pkg-config --cflags openblas 2>/dev/null)
+# shellcheck disable=SC2086
+if $cc -std=c99 $where -o "$tmp/blas" "$tmp/blas.c" -lopenblas 2>/dev/null; then
+    built CBLAS=-lopenblas CBLAS_CFLAGS="$where"; host blas "$b/libgenrep.a" -pthread -lopenblas
+    mkdir "$tmp/mine"; OPENBLAS_NUM_THREADS=1 "$tmp/blas" train "$tmp/mine" 2>"$tmp/err"; rc=$?; ok $rc "blas: trains"; [ $rc = 0 ] || note <"$tmp/err"
+    [ "$("$tmp/blas" use "$tmp/mine" 2>"$tmp/err" | wc -l)" = 111 ]; ok $? "blas: 111 answers"
+    use blas >/dev/null; grep -q 'GM_E_VERSION: .*genrep.profile is 1; this build reads 1001' "$tmp/err"; ok $? "blas: does not read files of the usual build"
+    "$tmp/usual" use "$tmp/mine" 2>&1 >/dev/null | grep -q 'GM_E_VERSION: .*genrep.profile is 1001; this build reads 1'
+    ok $? "usual: does not read files of the build with a BLAS"
+    if have nm; then
+        nm -D -u "$b/libgenrep.so.0" | awk '/blas/ { print $2 }' | grep -v '^cblas_sgemm$\|^openblas_get_num_threads$' >"$tmp/bad"
+        ok_empty "$tmp/bad" "blas: wants cblas_sgemm, and the number of threads where it can be had"
+    fi
+    suite "CBLAS" CC="$cc" CBLAS=-lopenblas CBLAS_CFLAGS="$where"
+    OPENBLAS_NUM_THREADS=1; export OPENBLAS_NUM_THREADS
+    suite "CBLAS, one thread of its own" CC="$cc" CBLAS=-lopenblas CBLAS_CFLAGS="$where"
+    unset OPENBLAS_NUM_THREADS
+    built INFER_ONLY=1 THREADS=0 CBLAS=-lopenblas CBLAS_CFLAGS="$where"; host blas_infer "$b/libgenrep.a" -lopenblas
+    [ "$("$tmp/blas_infer" use "$tmp/mine" 2>"$tmp/err" | wc -l)" = 111 ]; ok $? "blas, without training and threads: 111 answers"
+    # shellcheck disable=SC2086
+    $cc -std=c99 -O1 -ffp-contract=off -DGM_HAVE_CBLAS=1 $where -c -o "$tmp/blas_once.o" "$tmp/a/genrep.c" 2>"$tmp/bad"; ok_empty "$tmp/bad" "blas: the amalgamation"
+else skip "OpenBLAS is not installed"; fi
+
+# ---- what hosts make of the amalgamation ----
 warn="-Wall -Wextra -Wpedantic -Wshadow -Wmissing-prototypes -Werror"
 # object COMPILER NAME FLAGS
 object() { c=$1; n=$2; shift 2; $c $warn -c -ffp-contract=off -o "$tmp/$n.o" "$@" "$tmp/a/genrep.c" >"$tmp/bad" 2>&1; ok_empty "$tmp/bad" "$c $*"; }

@@ -19,6 +19,8 @@ allow="$allow pthread_create pthread_join pthread_mutex_init pthread_mutex_destr
 allow="$allow _GLOBAL_OFFSET_TABLE_ __stack_chk_fail __stack_chk_guard __stack_chk_fail_local __memcpy_chk __memmove_chk __memset_chk __read_chk __open_2 \
  __x86.get_pc_thunk.ax __x86.get_pc_thunk.bx __x86.get_pc_thunk.cx __x86.get_pc_thunk.dx __x86.get_pc_thunk.si __x86.get_pc_thunk.di \
  __x86.get_pc_thunk.bp bcmp"
+# what a build with CBLAS takes from it (kernels/cblas.c); openblas_get_num_threads may be missing
+[ -z "$CBLAS" ] || allow="$allow cblas_sgemm openblas_get_num_threads"
 # rounded_up LIST of libgcc: 64-bit arithmetic on 32-bit targets and outlined atomics
 libgcc='^(__(u?div|u?mod|u?divmod|mul|ashl|ashr|lshr|popcount|clz|ctz|ffs|bswap|cmp|ucmp)[dst]i[234]?|__aeabi_.*|__aarch64_(ldadd|swp|cas|ldset|ldclr|ldeor)[0-9]+_.*|__atomic_.*|__(float|fix)(un)?[sdt][if][sdt][if]|gmi_.*|gm_.*)$'
 

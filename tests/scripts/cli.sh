@@ -10,6 +10,8 @@ cd "$tmp" || exit 1
 g() { $GM_RUN "$bin" "$@" 2>err </dev/null; }
 quiet() { if [ -s err ]; then ok 1 "$1: nothing on stderr"; note <err; else ok 0 "$1: nothing on stderr"; fi; }
 same() { cmp "$1" "$2" >bad 2>&1; rc=$?; ok $rc "$3"; [ $rc = 0 ] || note <bad; }
+# Bytes that do not depend on threads, levels and batches, unless products are a BLAS's.
+same_bits() { if [ "$CBLAS" ]; then skip "the products of this build are a BLAS's"; else same "$@"; fi; }
 # fails STATUS WORDS ARGUMENTS: ends with that status and one message that has the words.
 fails() {
     want=$1; words=$2; shift 2
@@ -34,7 +36,7 @@ g train gan "$images" -o g.st --steps 30 --set latent_dim=3 --set 'generator=den
 ok $? "train gan"; quiet "train gan"
 tail -n 1 out | grep -q '^30 steps, saved in g.st$'; ok $? "says where the model is"
 g train vae "$images" --steps 60 --set latent_dim=3 --set 'encoder=dense 16; relu' --set 'decoder=dense 16; relu' --threads 1 --simd scalar -o - >v2.st
-same v.st v2.st "one thread, scalar, -o -: the same bytes"
+same_bits v.st v2.st "one thread, scalar, -o -: the same bytes"
 g train vae "$images" --steps 25 --set latent_dim=3 --set 'encoder=dense 16; relu' --set 'decoder=dense 16; relu' --checkpoint v.ck >/dev/null
 g train vae "$images" --steps 60 --resume v.ck -o v3.st >/dev/null; same v.st v3.st "25 steps and 35 of a checkpoint: the same bytes"
 g train gan "$images" --steps 2 --progress >/dev/null; grep -q '^epoch 1/1  step 2/2 ' err; ok $? "--progress without a terminal"
@@ -65,7 +67,7 @@ g score v.st "$images" >sc; ok $? "score"; awk 'NF != 1 || $1 + 0 != $1 || $1 <=
 head -n 1 r.csv >few.csv; sed -n 2,30p r.csv >>few.csv
 { awk 'BEGIN { for (i = 1; i < 64; i++) printf "p%d,", i; print "p64" }'; cat few.csv; } >named.csv
 g score v.st few.csv --score mahalanobis >a; for n in 1 7 100; do
-    $GM_RUN "$bin" score v.st - --score mahalanobis --stream $n <named.csv >b 2>err; same a b "--stream $n with names on top: the same scores"
+    $GM_RUN "$bin" score v.st - --score mahalanobis --stream $n <named.csv >b 2>err; same_bits a b "--stream $n with names on top: the same scores"
 done
 g score v.st --calibrate "$images" --alpha 0.1 -o c.st --json >out; json 'd["score"] == "elbo" and d["false_positive_rate"] == 0.1' out "calibrate"
 g score c.st "$images" >cs; ok $? "score with the new model"; cut -d, -f1 cs | cmp -s - sc; ok $? "the scores are those without it"

@@ -17,7 +17,8 @@ for e in $GM_EXAMPLES; do
     rc=$?
     ok $rc "$name: ends with status 0"
     [ $rc = 0 ] || { tail -n 5 "$tmp/out"; tail -n 20 "$tmp/err"; } | note
-    if [ -e "examples/expected/$name.txt" ]; then
+    if [ "$CBLAS" ]; then skip "the products of this build are a BLAS's: what examples print may differ"
+    elif [ -e "examples/expected/$name.txt" ]; then
         diff "examples/expected/$name.txt" "$tmp/out" >"$tmp/diff"
         ok_empty "$tmp/diff" "$name: prints examples/expected/$name.txt"
     fi

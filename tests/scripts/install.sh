@@ -4,7 +4,7 @@
 . tests/scripts/tap.inc
 stage=$tmp/stage; prefix=/opt/genrep
 mk() { $GM_MAKE -s "$@" DESTDIR="$stage" PREFIX=$prefix CC="$CC" AR="$AR" CFLAGS="$CFLAGS" CPPFLAGS="$CPPFLAGS" LDFLAGS="$LDFLAGS" LDLIBS="$LDLIBS" \
-    ISAS="$GM_ISAS_ASKED" CBLAS="$CBLAS" THREADS="$GM_THREADS" INFER_ONLY="$GM_INFER_ONLY" MESSAGES="$GM_MESSAGES" >>"$tmp/log" 2>&1; }
+    ISAS="$GM_ISAS_ASKED" CBLAS="$CBLAS" CBLAS_CFLAGS="$CBLAS_CFLAGS" THREADS="$GM_THREADS" INFER_ONLY="$GM_INFER_ONLY" MESSAGES="$GM_MESSAGES" >>"$tmp/log" 2>&1; }
 mk install; rc=$?; ok $rc "make install into a staged prefix"; [ $rc = 0 ] || note <"$tmp/log"
 for f in include/genrep.h include/genrep/base.h include/genrep/vae.h lib/libgenrep.a lib/libgenrep.so lib/libgenrep.so.0 lib/pkgconfig/libgenrep.pc \
          lib/cmake/genrep/genrepConfig.cmake lib/cmake/genrep/genrepConfigVersion.cmake bin/genrep share/man/man1/genrep.1; do

@@ -203,7 +203,8 @@ static void row_group(const gmi_block *blk, const strip *s, gmi_tile_args *ta, i
     }
 }
 
-/* Groups of at most mr rows, nearly equal: a group of five costs five sixths of one of six, a group of one much more than a sixth. */
+/* Groups of at most mr rows, nearly equal: a group of five costs five sixths of one of six, a group of one much more than a sixth. Large tiles
+ * exist for even numbers of rows only: there all groups but the last are even, or each odd one would compute a row for nothing. */
 static int64_t count_groups(const gmi_block *blk, int64_t rows)
 {
     int64_t mr = blk->t->mr, unit = blk->row_unit;
@@ -211,12 +212,18 @@ static int64_t count_groups(const gmi_block *blk, int64_t rows)
     return rows / unit * gmi_ceil_div(unit, mr) + gmi_ceil_div(rows % unit, mr);
 }
 
+static int64_t cut_rows(int64_t mr, int64_t rows, int64_t groups, int64_t g)
+{
+    int64_t step = mr > 6 ? 2 : 1;
+    return GMI_MIN(rows, gmi_part(gmi_ceil_div(rows, step), groups, g) * step);
+}
+
 static int64_t group_start(const gmi_block *blk, int64_t rows, int64_t groups, int64_t g)
 {
-    int64_t unit = blk->row_unit, per, u, left;
-    if (!unit) return gmi_part(rows, groups, g);
-    per = gmi_ceil_div(unit, blk->t->mr), u = g / per, left = GMI_MIN(unit, rows - u * unit);
-    return u * unit + gmi_part(left, GMI_MAX(1, gmi_ceil_div(left, blk->t->mr)), g % per);
+    int64_t unit = blk->row_unit, mr = blk->t->mr, per, u, left;
+    if (!unit) return cut_rows(mr, rows, groups, g);
+    per = gmi_ceil_div(unit, mr), u = g / per, left = GMI_MIN(unit, rows - u * unit);
+    return u * unit + cut_rows(mr, left, GMI_MAX(1, gmi_ceil_div(left, mr)), g % per);
 }
 
 /* Groups [g, g + count) of the rows over columns [ja, jb). */

@@ -83,13 +83,13 @@ void gmi_copy_rows(int64_t rows, int64_t len, const gmi_real *from, int64_t from
 #define AHEAD 12 /* rows: a line of each is asked for early, because the hardware does not foresee long steps */
 
 /* Rows of B contiguous: a few groups at a time, so that few pages are written. */
-static void pack_rows(int64_t nr, const gmi_real *b, int64_t b_rs, int64_t klen, int64_t n, gmi_real *out)
+static void pack_rows(const gmi_kernels *kernels, const gmi_real *b, int64_t b_rs, int64_t klen, int64_t n, gmi_real *out)
 {
-    int64_t full = n / nr * nr, rest = n % nr;
+    int64_t nr = kernels->nr, full = n / nr * nr, rest = n % nr;
     for (int64_t t = 0; t < klen; t += 4)
         for (int64_t j = 0; j < full; j += nr) {
             for (int64_t i = t; i < t + 4 && i + AHEAD < klen; i++) GMI_PREFETCH(b + (i + AHEAD) * b_rs + j);
-            gmi_copy_rows(GMI_MIN(4, klen - t), nr, b + t * b_rs + j, b_rs, out + j * klen + t * nr, nr);
+            kernels->copy_rows(GMI_MIN(4, klen - t), nr, b + t * b_rs + j, b_rs, out + j * klen + t * nr, nr);
         }
     if (!rest) return;
     gmi_copy_rows(klen, rest, b + full, b_rs, out + full * klen, nr);
@@ -107,7 +107,7 @@ void gmi_pack_b(const gmi_kernels *t, const gmi_real *b, int64_t b_rs, int64_t b
     int64_t nr = t->nr, n = j1 - j0, rest = n % nr;
     b += k0 * b_rs + j0 * b_cs;
     if (b_cs == 1) {
-        pack_rows(nr, b, b_rs, klen, n, out);
+        pack_rows(t, b, b_rs, klen, n, out);
         return;
     }
     if (rest)

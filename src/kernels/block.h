@@ -57,8 +57,8 @@ typedef struct gmi_block_out {
 } gmi_block_out;
 
 #define GMI_SLOT_ROWS 48   /* rows prepared together at least: three cache lines of floats */
-#define GMI_WHOLE_ROWS 128 /* so many rows can all stay prepared while B passes by in chunks, each packed just before its use */
-#define GMI_SLOTS_MAX 32
+#define GMI_WHOLE_ROWS 256 /* so many rows can all stay prepared while B passes by in chunks, each packed just before its use */
+#define GMI_SLOTS_MAX 128
 int32_t gmi_block_slots(const gmi_kernels *t, int64_t rows);
 int64_t gmi_block_a_size(const gmi_kernels *t, int32_t slots); /* elements of a_pack */
 int64_t gmi_block_chunk_size(const gmi_kernels *t);            /* most elements of a chunk of B */

@@ -15,6 +15,8 @@ enum { PLANAR, CUT_ROWS, CUT_COLS, BLOCK_PIXELS, BLOCK_COLS };
 #define PACK_COST 6.0
 #define BLOCK_M 128
 #define BLOCK_BYTES (256 * 1024)
+#define AHEAD_STEPS 16 /* groups of rows, over panels and phases, that a block has at least */
+#define LINE (64 / (int64_t)sizeof(gmi_real))
 
 gmi_gather gmi_gather_of(const gmi_conv_plan *p)
 {
@@ -60,6 +62,8 @@ typedef struct run {
     gmi_real **out;    /* their rows */
     gmi_real *zeros;
     const gmi_real *source_end;
+    const gmi_real *ahead, *ahead_end; /* of the source, what the next block will read and nobody has asked for yet */
+    int64_t ahead_lines;               /* cache lines to ask for before each group of rows */
     gmi_block blk;
     const gmi_real *ptr[GMI_SEGMENTS_MAX * GMI_MR_MAX];
     int64_t len[GMI_SEGMENTS_MAX];
@@ -74,12 +78,19 @@ static const gmi_real *source(const run *r, const pixel *q, int64_t ty, int64_t 
     return q->image + (y * r->g.sw + x) * r->g.sc;
 }
 
+/* The hardware follows lines of memory, not the rows of an image: a block brings the source of the next one nearer while it computes. */
+static void look_ahead(run *r)
+{
+    for (int64_t i = 0; i < r->ahead_lines && r->ahead < r->ahead_end; i++, r->ahead += LINE) GMI_PREFETCH(r->ahead);
+}
+
 static void rows_in_place(const gmi_block *blk, int64_t k0, int64_t klen, int64_t i, int32_t m, int32_t slot, gmi_tile_args *ta)
 {
-    const run *r = blk->user;
+    run *r = (run *)blk->user;
     const pixel *q = r->pixels + i;
     int64_t scg = r->g.scg, tap = k0 / scg, from = k0 % scg, ty = klen ? tap / r->ax.count : 0, tx = klen ? tap % r->ax.count : 0, s = 0;
     (void)slot;
+    look_ahead(r);
     for (int64_t left = klen; left > 0; s++) {
         int64_t len = GMI_MIN(scg - from, left);
         const gmi_real **ptr = blk->ptr + s * GMI_MR_MAX;
@@ -289,6 +300,16 @@ static void pack_columns(run *r, const gmi_conv_io *io, int64_t c0, int64_t c1, 
                 if (at % parts == part) pack_weights(r, io, group, j, s, GMI_MIN(r->g.scg, s + CHANNELS_AT_ONCE));
 }
 
+/* What the outputs [i0, i1) read of the source, about: images are read from the first line to the last while they are written so. */
+static void set_ahead(run *r, const gmi_conv_io *io, int64_t i0, int64_t i1)
+{
+    const gmi_gather *g = &r->g;
+    int64_t outputs = g->oh * g->ow, size = g->sh * g->sw * g->sc;
+    int64_t a = i0 / outputs * size + i0 % outputs * size / outputs, b = i1 / outputs * size + i1 % outputs * size / outputs;
+    r->ahead = io->a + a, r->ahead_end = io->a + b;
+    r->ahead_lines = (b - a) / LINE / AHEAD_STEPS + 1;
+}
+
 static void compute(run *r, const gmi_conv_io *io, int32_t task)
 {
     const gmi_gather *g = &r->g;
@@ -303,6 +324,7 @@ static void compute(run *r, const gmi_conv_io *io, int32_t task)
         for (int64_t j = c0; j < c1; j += cut[BLOCK_COLS])
             for (int64_t i = r0; i < r1; i += cut[BLOCK_PIXELS]) {
                 int64_t i1 = GMI_MIN(r1, i + cut[BLOCK_PIXELS]), j1 = GMI_MIN(c1, j + cut[BLOCK_COLS]), first = group * g->ocg;
+                set_ahead(r, io, i1, GMI_MIN(r1, i1 + cut[BLOCK_PIXELS]));
                 for (int64_t phase = 0; phase < g->ph * g->pw; phase++) {
                     int64_t count;
                     set_phase(r, io, group, phase);

@@ -194,9 +194,10 @@ static void copy_line(const unit *u, const span *s, const gmi_real *image, int64
     if (hi > lo) {
         const gmi_real *from = image + (y * p->w - p->pl + s->kx * p->dw) * p->c + lo * u->g.step + s->c;
         int64_t rest = u->x_end - (from + (hi - 1 - lo) * u->g.step), next = p->sh * p->w * p->c;
-        /* the same columns of the next line: a cache line each, too far apart for the hardware to foresee */
-        for (int64_t i = 0; i < hi - lo && s->c % 16 == 0 && rest > next; i++) GMI_PREFETCH(from + next + i * u->g.step);
-        gmi_copy_rows(hi - lo, rest >= wide ? wide : s->len, from, u->g.step, to + (lo - w0) * to_step, to_step);
+        /* the same columns of the next line, too far apart for the hardware to foresee */
+        for (int64_t i = 0; i < hi - lo && s->c % 16 == 0 && rest > next; i++)
+            for (int64_t e = 0; e < s->len; e += 16) GMI_PREFETCH(from + next + i * u->g.step + e);
+        u->blk.t->copy_rows(hi - lo, rest >= wide ? wide : s->len, from, u->g.step, to + (lo - w0) * to_step, to_step);
     }
     copy_border(u, s, image, line, hi, w1, to + (hi - w0) * to_step, to_step);
 }
@@ -242,8 +243,9 @@ static void prepare_y(const gmi_block *blk, int64_t k0, int64_t klen, const int6
     int64_t co = u->g.p->co;
     for (int64_t t = 0; t < klen; t += 8)
         for (int32_t i = 0; i < count; i++) {
-            int64_t m = first[i + 1] - first[i];
-            gmi_copy_rows(GMI_MIN(8, klen - t), m, u->y + u->j0 + (k0 + t) * co + first[i], co, gmi_block_slot(blk, i) + t * m, m);
+            /* 16 are moved sooner than 12 or 14: what is too much is in the next pixel, and written over by it or behind the slot */
+            int64_t m = first[i + 1] - first[i], len = m > 8 && m < 16 && co >= 16 && k0 + t + 8 < u->g.k ? 16 : m;
+            blk->t->copy_rows(GMI_MIN(8, klen - t), len, u->y + u->j0 + (k0 + t) * co + first[i], co, gmi_block_slot(blk, i) + t * m, m);
         }
 }
 

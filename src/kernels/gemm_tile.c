@@ -6,7 +6,7 @@
  * per number of rows keeps all sums in registers at every optimisation level; the macros below only write out rows.
  * Not here: blocking for caches, packing, threads (block.c, gemm.c, conv.c). */
 #include "base/build_info.h"
-#include "kernels/gemm.h"
+#include "kernels/block.h"
 #include "kernels/simd.h"
 
 /* mr x NV vectors must leave registers for a row of B and one of A: 16 registers (AVX2), 32 (AVX-512, NEON). Without an fma instruction the
@@ -74,8 +74,12 @@
 #define STORE(r, v) vf_store(c##r + (v) * GMI_W, s##r##_##v);
 #define ROW_STORE(r, V) V(STORE, r)
 
+/* rows of C are asked for before the sums begin; the ends of a row of 32 floats are in two cache lines */
 #define ROW_AHEAD(r, V)                                                                                                                               \
-    if ((r) < m) GMI_PREFETCH(row_of_c(ta, r) + j + width - 1);
+    if ((r) < m) {                                                                                                                                   \
+        GMI_PREFETCH(row_of_c(ta, r) + j);                                                                                                           \
+        GMI_PREFETCH(row_of_c(ta, r) + j + width - 1);                                                                                               \
+    }
 
 static gmi_real *row_of_c(const gmi_tile_args *ta, int32_t r)
 {
@@ -209,6 +213,25 @@ static void transpose(int64_t rows, int64_t cols, const gmi_real *x, int64_t ldx
     }
 }
 
+/* Rows of one group of columns or of half of one, vector by vector; other lengths are for memcpy. */
+static void copy_rows(int64_t rows, int64_t len, const gmi_real *from, int64_t from_step, gmi_real *to, int64_t to_step)
+{
+    if (len % GMI_W) {
+        gmi_copy_rows(rows, len, from, from_step, to, to_step);
+        return;
+    }
+    if (len == 2 * GMI_W) {
+        for (int64_t i = 0; i < rows; i++, from += from_step, to += to_step) {
+            const vf a = vf_load(from), b = vf_load(from + GMI_W);
+            vf_store(to, a);
+            vf_store(to + GMI_W, b);
+        }
+        return;
+    }
+    for (int64_t i = 0; i < rows; i++, from += from_step, to += to_step)
+        for (int64_t x = 0; x < len; x += GMI_W) vf_store(to + x, vf_load(from + x));
+}
+
 gmi_kernels_fill_fn GMI_FILL(gemm_tile);
 void GMI_FILL(gemm_tile)(gmi_kernels *t)
 {
@@ -216,4 +239,5 @@ void GMI_FILL(gemm_tile)(gmi_kernels *t)
     t->nr = NR;
     t->tile = tile;
     t->transpose = transpose;
+    t->copy_rows = copy_rows;
 }

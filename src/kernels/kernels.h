@@ -112,6 +112,8 @@ typedef struct gmi_kernels {
     gmi_tile_fn *tile; /* see gemm.h */
     /* out[j * ldo + i] = x[i * ldx + j] for i < rows, j < cols; x and out do not overlap */
     void (*transpose)(int64_t rows, int64_t cols, const gmi_real *x, int64_t ldx, gmi_real *out, int64_t ldo);
+    /* to[i * to_step + x] = from[i * from_step + x] for i < rows, x < len: copies of whole vectors where len is one */
+    void (*copy_rows)(int64_t rows, int64_t len, const gmi_real *from, int64_t from_step, gmi_real *to, int64_t to_step);
 } gmi_kernels;
 
 /* Fills the table for `level` (GM_SIMD_BEST = the best this CPU and build have): scalar first, then up the ladder. 0, or -1 when the CPU or the

@@ -105,15 +105,21 @@ static void rows_in_place(const gmi_block *blk, int64_t k0, int64_t klen, int64_
     ta->segments = s, ta->a = blk->ptr, ta->len = blk->len, ta->a_cs = 1;
 }
 
-/* One row of few channels, any panel. */
+/* One row of few channels, any panel, any border. */
 static void gather_row(const run *r, const pixel *q, int64_t k0, int64_t klen, gmi_real *to)
 {
-    int64_t scg = r->g.scg;
-    for (int64_t k = k0; k < k0 + klen;) {
-        int64_t tap = k / scg, from = k % scg, len = GMI_MIN(scg - from, k0 + klen - k);
-        const gmi_real *at = source(r, q, tap / r->ax.count, tap % r->ax.count);
-        for (int64_t c = 0; c < len; c++) *to++ = at ? at[from + c] : 0;
-        k += len;
+    int64_t scg = r->g.scg, tap = k0 / scg, from = k0 % scg, ty = klen ? tap / r->ax.count : 0, tx = klen ? tap % r->ax.count : 0, left = klen;
+    for (; left > 0; ty++, tx = 0) {
+        int64_t y = q->y + r->ay.d0 + ty * r->ay.dstep, x = q->x + r->ax.d0 + tx * r->ax.dstep;
+        const gmi_real *line = y >= 0 && y < r->g.sh ? q->image + y * r->g.sw * r->g.sc : NULL;
+        for (; tx < r->ax.count && left > 0; tx++, x += r->ax.dstep, from = 0) {
+            int64_t len = GMI_MIN(scg - from, left);
+            if (line && x >= 0 && x < r->g.sw)
+                for (int64_t c = 0; c < len; c++) *to++ = line[x * r->g.sc + from + c];
+            else
+                for (int64_t c = 0; c < len; c++) *to++ = 0;
+            left -= len;
+        }
     }
 }
 

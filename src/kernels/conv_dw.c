@@ -237,16 +237,21 @@ static void pack_y(const gmi_block *blk, int64_t k0, int64_t klen, int64_t j0, i
 }
 
 /* ---- wide: A is y, B is x ---- */
+#define Y_AHEAD 16 /* pixels: their lines are asked for in order, before groups of rows are picked out of them */
+
 static void prepare_y(const gmi_block *blk, int64_t k0, int64_t klen, const int64_t *first, int32_t count)
 {
     const unit *u = blk->user;
     int64_t co = u->g.p->co;
-    for (int64_t t = 0; t < klen; t += 8)
+    for (int64_t t = 0; t < klen; t += 8) {
+        for (int64_t e = t + Y_AHEAD; e < GMI_MIN(klen, t + Y_AHEAD + 8); e++)
+            for (int64_t j = first[0]; j < first[count]; j += 16) GMI_PREFETCH(u->y + u->j0 + (k0 + e) * co + j);
         for (int32_t i = 0; i < count; i++) {
             /* 16 are moved sooner than 12 or 14: what is too much is in the next pixel, and written over by it or behind the slot */
             int64_t m = first[i + 1] - first[i], len = m > 8 && m < 16 && co >= 16 && k0 + t + 8 < u->g.k ? 16 : m;
             blk->t->copy_rows(GMI_MIN(8, klen - t), len, u->y + u->j0 + (k0 + t) * co + first[i], co, gmi_block_slot(blk, i) + t * m, m);
         }
+    }
 }
 
 #define SPANS 8

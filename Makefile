@@ -82,6 +82,7 @@ help:
 	@sed -n '3,8s/^# \{0,1\}//p' Makefile
 	@echo '  make examples   builds examples/         make experiment NAME=vae_mnist DATA=DIR ARGS="--seed 1"'
 	@echo '  make bench      BENCH_ARGS="--only W1"   make docs    tables of docs/ from the headers'
+	@echo '  make profile    BENCH_ARGS="--only W4"   where the time of a step goes'
 	@echo '  make install    PREFIX= LIBDIR= INCLUDEDIR= BINDIR= MANDIR= DESTDIR=; uninstall, dist, clean'
 	@echo '  make amalgamation   build/amalgamation/genrep.c and genrep.h'
 	@echo 'Settings: CC CFLAGS CPPFLAGS LDFLAGS AR CBLAS CBLAS_CFLAGS ISAS THREADS INFER_ONLY MESSAGES WERROR RUN TESTS'

@@ -35,8 +35,11 @@ experiment: $(if $(NAME),$(B)/experiments/$(NAME))
 	@test -n '$(NAME)' || { echo 'usage: make -s experiment NAME=<one of: $(notdir $(EXPERIMENTS))> [DATA=DIR] [ARGS="..."] [RUN=...]' >&2; exit 2; }
 	@$(if $(DATA),d=$$(sh mk/data.sh '$(DATA)') && set -- --data "$$d" && )$(RUN) $(B)/experiments/$(NAME) $(if $(DATA),"$$@") $(ARGS)
 
+profile: $(B)/bench/profile
+	@$(RUN) $(B)/bench/profile $(BENCH_ARGS)
+
 bench: $(B)/bench/bench lib/libgenrep.so
 	@$(RUN) $(B)/bench/bench $(BENCH_ARGS)
 
-.PHONY: examples demo experiment bench
+.PHONY: examples demo experiment bench profile
 -include $(addsuffix .d,$(EXAMPLES) $(EXPERIMENTS) $(B)/bench/bench)

@@ -69,6 +69,10 @@ static double median_time(work_fn work, void *user, double span)
     return n % 2 ? times[n / 2] : 0.5 * (times[n / 2 - 1] + times[n / 2]);
 }
 
+/* profile.c looks on: it runs the work itself, returns the time of a step and prints what it likes. model: gm_gan or gm_vae */
+static double (*watch)(const char *id, void *model, int gan, work_fn work, void *user);
+static double (*watch_clock)(void *user);
+
 /* flops: of a step, 0 = not printed */
 static void print_steps(const char *id, double t, int64_t samples, double flops)
 {
@@ -157,7 +161,8 @@ static void train(const char *id, gm_vae *v, int32_t rank, const int64_t *sample
     s.v = v;
     s.x = random_tensor(rank + 1, dims, binary);
     gm_record_init(&s.r, sizeof s.r);
-    print_steps(id, median_time(step, &s, seconds), batch, flops);
+    if (watch) watch(id, v, 0, step, &s);
+    else print_steps(id, median_time(step, &s, seconds), batch, flops);
     gm_tensor_destroy(s.x);
     gm_vae_destroy(v);
 }
@@ -300,7 +305,8 @@ static void train_gan(const char *id, int32_t rank, const int64_t *dims, const c
     for (i = 0; i < rank; i++) n *= dims[i];
     for (i = 0; i < n; i++) p[i] = 2 * p[i] - 1;
     gm_record_init(&s.r, sizeof s.r);
-    print_steps(id, median_time(gan_step, &s, seconds), dims[0], flops);
+    if (watch) watch(id, s.v, 1, gan_step, &s);
+    else print_steps(id, median_time(gan_step, &s, seconds), dims[0], flops);
     gm_tensor_destroy(s.x);
     gm_gan_destroy(s.v);
 }
@@ -406,6 +412,7 @@ static void context(void)
     gm_context_options o;
     gm_context_options_init(&o, sizeof o);
     o.threads = threads;
+    o.clock = watch_clock;
     need(gm_context_create(&o, &ctx));
     threads = gm_context_threads(ctx);
 }

@@ -57,7 +57,9 @@
 #define SUM(r, v) vf s##r##_##v = vf_zero();
 #define ROW_SUMS(r, V) V(SUM, r)
 #define ROW_POINTER(r, V) const gmi_real *a##r = a[(r) < m ? (r) : 0];
-#define LOAD_B(r, v) const vf b##v = vf_load(b + (v) / NV * b_ps + (v) % NV * GMI_W);
+#define LOAD_B(r, v)                                                                                                                                 \
+    vf b##v = vf_load(b + (v) / NV * b_ps + (v) % NV * GMI_W);                                                                                       \
+    VF_HOLD(b##v);
 #define FMA(r, v) s##r##_##v = vf_fma(x, b##v, s##r##_##v);
 #define ROW_FMA(r, V)                                                                                                                                \
     {                                                                                                                                                \
@@ -147,9 +149,12 @@ DEFINE_BOTH(5)
 #endif
 #if MR > 4
 DEFINE_BOTH(6)
-/* One or two rows leave the fma units waiting for their own results: several groups of columns at once keep them busy. */
+/* One to three rows leave the fma units waiting for their own results: several groups of columns at once keep them busy. */
 DEFINE_TILE(groups1, ROWS1, VEC8, 1, 8)
 DEFINE_TILE(groups2, ROWS2, VEC4, 2, 4)
+#endif
+#if ODD_ROWS && MR > 6
+DEFINE_TILE(groups3, ROWS3, VEC4, 3, 4)
 #endif
 #if MR > 6
 DEFINE_BOTH(8)
@@ -190,6 +195,9 @@ static void tile(const gmi_tile_args *ta)
 #if MR > 4
         if (ta->m == 1 && n > 3 * NR) f = groups1, width = 4 * NR;
         if (ta->m == 2 && n > NR) f = groups2, width = 2 * NR;
+#endif
+#if ODD_ROWS && MR > 6
+        if (ta->m == 3 && n > NR) f = groups3, width = 2 * NR;
 #endif
         f(ta, ta->b_seg ? NULL : ta->b + j / NR * ta->b_ps, j, n < width ? n : width);
         j += width;

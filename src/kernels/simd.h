@@ -54,6 +54,13 @@
 #define GMI_RARE(x) (x)
 #endif
 
+/* Holds a loaded vector in its register: compilers would rather load it again with each use, and a load that crosses cache lines costs two. */
+#if defined(__GNUC__) && (GMI_ISA_ID == 3 || GMI_ISA_ID == 4)
+#define VF_HOLD(x) __asm__("" : "+v"(x))
+#else
+#define VF_HOLD(x) ((void)0)
+#endif
+
 #if defined(GMI_ORACLE) && GMI_ISA_ID != 1
 #error "the oracle is built at the scalar level only"
 #endif

@@ -50,8 +50,8 @@ static gmi_axis axis_of(const gmi_gather *g, int64_t taps, int64_t dilation, int
 }
 
 typedef struct pixel {
-    const gmi_real *image; /* of this pixel's batch step, at the group's first channel */
-    int64_t y, x;          /* origin in the source */
+    int64_t y, x; /* origin in its source image, perhaps outside */
+    int64_t at;   /* of that place, from the first image on, at the group's first channel */
 } pixel;
 
 typedef struct run {
@@ -61,7 +61,7 @@ typedef struct run {
     pixel *pixels;     /* of the block and phase */
     gmi_real **out;    /* their rows */
     gmi_real *zeros;
-    const gmi_real *source_end;
+    const gmi_real *source, *source_end; /* of the group */
     const gmi_real *ahead, *ahead_end; /* of the source, what the next block will read and nobody has asked for yet */
     int64_t ahead_lines;               /* cache lines to ask for before each group of rows */
     gmi_block blk;
@@ -70,18 +70,15 @@ typedef struct run {
 } run;
 
 /* ---- rows of A ---- */
-/* Where tap (ty, tx) of a pixel reads, or NULL outside the source. */
-static const gmi_real *source(const run *r, const pixel *q, int64_t ty, int64_t tx)
-{
-    int64_t y = q->y + r->ay.d0 + ty * r->ay.dstep, x = q->x + r->ax.d0 + tx * r->ax.dstep;
-    if (y < 0 || y >= r->g.sh || x < 0 || x >= r->g.sw) return NULL;
-    return q->image + (y * r->g.sw + x) * r->g.sc;
-}
-
 /* The hardware follows lines of memory, not the rows of an image: a block brings the source of the next one nearer while it computes. */
 static void look_ahead(run *r)
 {
     for (int64_t i = 0; i < r->ahead_lines && r->ahead < r->ahead_end; i++, r->ahead += LINE) GMI_PREFETCH(r->ahead);
+}
+
+static int32_t inside(int64_t i, int64_t n)
+{
+    return (uint64_t)i < (uint64_t)n;
 }
 
 static void rows_in_place(const gmi_block *blk, int64_t k0, int64_t klen, int64_t i, int32_t m, int32_t slot, gmi_tile_args *ta)
@@ -92,12 +89,10 @@ static void rows_in_place(const gmi_block *blk, int64_t k0, int64_t klen, int64_
     (void)slot;
     look_ahead(r);
     for (int64_t left = klen; left > 0; s++) {
-        int64_t len = GMI_MIN(scg - from, left);
+        int64_t len = GMI_MIN(scg - from, left), dy = r->ay.d0 + ty * r->ay.dstep, dx = r->ax.d0 + tx * r->ax.dstep, step = (dy * r->g.sw + dx) * r->g.sc + from;
         const gmi_real **ptr = blk->ptr + s * GMI_MR_MAX;
-        for (int32_t x = 0; x < m; x++) {
-            const gmi_real *at = source(r, q + x, ty, tx);
-            ptr[x] = at ? at + from : r->zeros;
-        }
+        for (int32_t x = 0; x < m; x++)
+            ptr[x] = inside(q[x].y + dy, r->g.sh) && inside(q[x].x + dx, r->g.sw) ? r->source + (q[x].at + step) : r->zeros;
         blk->len[s] = len;
         left -= len, from = 0;
         if (++tx == r->ax.count) tx = 0, ty++;
@@ -111,10 +106,10 @@ static void gather_row(const run *r, const pixel *q, int64_t k0, int64_t klen, g
     int64_t scg = r->g.scg, tap = k0 / scg, from = k0 % scg, ty = klen ? tap / r->ax.count : 0, tx = klen ? tap % r->ax.count : 0, left = klen;
     for (; left > 0; ty++, tx = 0) {
         int64_t y = q->y + r->ay.d0 + ty * r->ay.dstep, x = q->x + r->ax.d0 + tx * r->ax.dstep;
-        const gmi_real *line = y >= 0 && y < r->g.sh ? q->image + y * r->g.sw * r->g.sc : NULL;
+        const gmi_real *line = inside(y, r->g.sh) ? r->source + (q->at + ((y - q->y) * r->g.sw - q->x) * r->g.sc) : NULL;
         for (; tx < r->ax.count && left > 0; tx++, x += r->ax.dstep, from = 0) {
             int64_t len = GMI_MIN(scg - from, left);
-            if (line && x >= 0 && x < r->g.sw)
+            if (line && inside(x, r->g.sw))
                 for (int64_t c = 0; c < len; c++) *to++ = line[x * r->g.sc + from + c];
             else
                 for (int64_t c = 0; c < len; c++) *to++ = 0;
@@ -128,10 +123,11 @@ static void gather_row(const run *r, const pixel *q, int64_t k0, int64_t klen, g
 static int32_t gather_runs(const run *r, const pixel *q, gmi_real *to)
 {
     int64_t x = q->x + r->ax.d0, run_len = r->ax.count * r->g.sc, step = r->g.sw * r->g.sc, y = q->y + r->ay.d0;
-    const gmi_real *from = q->image + (y * r->g.sw + x) * r->g.sc;
+    const gmi_real *from;
     if (x < 0 || x + r->ax.count > r->g.sw) return 0;
+    from = r->source + (q->at + (r->ay.d0 * r->g.sw + r->ax.d0) * r->g.sc);
     for (int64_t ty = 0; ty < r->ay.count; ty++, y += r->ay.dstep, from += r->ay.dstep * step, to += run_len) {
-        if (y < 0 || y >= r->g.sh) {
+        if (!inside(y, r->g.sh)) {
             for (int64_t i = 0; i < run_len; i++) to[i] = 0;
             continue;
         }
@@ -155,22 +151,22 @@ static void rows_gathered(const gmi_block *blk, int64_t k0, int64_t klen, int64_
     ta->segments = 1, ta->a = blk->ptr, ta->len = blk->len, ta->a_cs = 1;
 }
 
-/* Pixels of [i0, i1) that belong to phase (py, px), with their rows of output at channel `channel`. */
-static int64_t list_pixels(run *r, const gmi_real *source_base, gmi_real *out_base, int64_t i0, int64_t i1, int64_t py, int64_t px)
+/* Pixels of [i0, i1) that belong to phase (py, px), with their rows of output. */
+static int64_t list_pixels(run *r, gmi_real *out_base, int64_t i0, int64_t i1, int64_t py, int64_t px)
 {
     const gmi_gather *g = &r->g;
-    int64_t count = 0, x = i0 % g->ow, y = i0 / g->ow % g->oh, n = i0 / (g->ow * g->oh);
-    for (int64_t i = i0; i < i1; i++) {
-        int64_t fy = y * g->step_h + g->shift_h, fx = x * g->step_w + g->shift_w;
-        if ((g->ph == 1 || (fy - py) % g->ph == 0) && (g->pw == 1 || (fx - px) % g->pw == 0)) {
+    int64_t count = 0;
+    for (int64_t line = i0 / g->ow; line * g->ow < i1; line++) {
+        int64_t fy = line % g->oh * g->step_h + g->shift_h, x = GMI_MAX(0, i0 - line * g->ow), end = GMI_MIN(g->ow, i1 - line * g->ow), y, qx;
+        if ((fy - py) % g->ph) continue;
+        while (x < end && (x * g->step_w + g->shift_w - px) % g->pw) x++;
+        y = (fy - py) / g->ph, qx = (x * g->step_w + g->shift_w - px) / g->pw;
+        /* conv: pw is 1; conv_dx: step_w is 1, and the pixels of a phase are pw apart */
+        for (; x < end; x += g->pw, qx += g->step_w) {
             pixel *q = r->pixels + count;
-            q->image = source_base + n * g->sh * g->sw * g->sc;
-            q->y = g->ph == 1 ? fy : (fy - py) / g->ph, q->x = g->pw == 1 ? fx : (fx - px) / g->pw;
-            r->out[count++] = out_base + i * g->oc;
+            q->y = y, q->x = qx, q->at = ((line / g->oh * g->sh + y) * g->sw + qx) * g->sc;
+            r->out[count++] = out_base + (line * g->ow + x) * g->oc;
         }
-        if (++x < g->ow) continue;
-        x = 0;
-        if (++y == g->oh) y = 0, n++;
     }
     return count;
 }
@@ -334,7 +330,8 @@ static void compute(run *r, const gmi_conv_io *io, int32_t task)
                 for (int64_t phase = 0; phase < g->ph * g->pw; phase++) {
                     int64_t count;
                     set_phase(r, io, group, phase);
-                    count = list_pixels(r, io->a + group * g->scg, io->c + first + j, i, i1, phase / g->pw, phase % g->pw);
+                    r->source = io->a + group * g->scg;
+                    count = list_pixels(r, io->c + first + j, i, i1, phase / g->pw, phase % g->pw);
                     gmi_block_full(&r->blk, 0, count, j, j1, 0, &out);
                 }
                 if (io->epilogue) io->epilogue(io->epilogue_user, i, i1, first + j, first + j1, task);

@@ -62,8 +62,8 @@ typedef struct run {
     gmi_real **out;    /* their rows */
     gmi_real *zeros;
     const gmi_real *source, *source_end; /* of the group */
-    const gmi_real *ahead, *ahead_end; /* of the source, what the next block will read and nobody has asked for yet */
-    int64_t ahead_lines;               /* cache lines to ask for before each group of rows */
+    const gmi_real *ahead, *ahead_end;   /* of the source, what the next block will read and nobody has asked for yet */
+    int64_t ahead_lines;                 /* cache lines to ask for before each group of rows */
     gmi_block blk;
     const gmi_real *ptr[GMI_SEGMENTS_MAX * GMI_MR_MAX];
     int64_t len[GMI_SEGMENTS_MAX];
@@ -89,7 +89,8 @@ static void rows_in_place(const gmi_block *blk, int64_t k0, int64_t klen, int64_
     (void)slot;
     look_ahead(r);
     for (int64_t left = klen; left > 0; s++) {
-        int64_t len = GMI_MIN(scg - from, left), dy = r->ay.d0 + ty * r->ay.dstep, dx = r->ax.d0 + tx * r->ax.dstep, step = (dy * r->g.sw + dx) * r->g.sc + from;
+        int64_t len = GMI_MIN(scg - from, left), dy = r->ay.d0 + ty * r->ay.dstep, dx = r->ax.d0 + tx * r->ax.dstep;
+        int64_t step = (dy * r->g.sw + dx) * r->g.sc + from;
         const gmi_real **ptr = blk->ptr + s * GMI_MR_MAX;
         for (int32_t x = 0; x < m; x++)
             ptr[x] = inside(q[x].y + dy, r->g.sh) && inside(q[x].x + dx, r->g.sw) ? r->source + (q[x].at + step) : r->zeros;
@@ -157,7 +158,8 @@ static int64_t list_pixels(run *r, gmi_real *out_base, int64_t i0, int64_t i1, i
     const gmi_gather *g = &r->g;
     int64_t count = 0;
     for (int64_t line = i0 / g->ow; line * g->ow < i1; line++) {
-        int64_t fy = line % g->oh * g->step_h + g->shift_h, x = GMI_MAX(0, i0 - line * g->ow), end = GMI_MIN(g->ow, i1 - line * g->ow), y, qx;
+        int64_t fy = line % g->oh * g->step_h + g->shift_h, y, qx;
+        int64_t x = GMI_MAX(0, i0 - line * g->ow), end = GMI_MIN(g->ow, i1 - line * g->ow);
         if ((fy - py) % g->ph) continue;
         while (x < end && (x * g->step_w + g->shift_w - px) % g->pw) x++;
         y = (fy - py) / g->ph, qx = (x * g->step_w + g->shift_w - px) / g->pw;

@@ -53,6 +53,25 @@ static int32_t layer(int64_t rows, int what)
     return m;
 }
 
+/* A whole activation that only a product `far` products later wants again. */
+static int32_t chain(int far, int centred_too)
+{
+    const int64_t xd[2] = {256, 64}, wd[2] = {64, 128}, rd[2] = {1, 128}, vd[2] = {128, 128};
+    gm_graph *g = NULL;
+    gm_node root[2];
+    must(gm_graph_create(c, &g));
+    gm_node x = gm_op_matmul(g, gm_graph_input(g, "x", GM_F32, 2, xd), gm_graph_param(g, "w", "", 2, wd), 0, 0);
+    gm_node centred = gm_op_sub(g, x, gm_op_mean(g, x, 1, 1));
+    gm_node y = gm_op_relu(g, gm_op_add(g, gm_op_mul(g, centred, gm_graph_param(g, "r", "", 2, rd)), gm_graph_param(g, "b", "", 2, rd)));
+    gm_node late = y, v = gm_graph_param(g, "v", "", 2, vd);
+    for (int i = 0; i < far; i++) late = gm_op_matmul(g, late, v, 0, 0);
+    root[0] = gm_op_matmul(g, late, y, 1, 0);
+    root[1] = gm_op_sum(g, gm_op_mul(g, late, centred), 3, 0);
+    const int32_t m = more(g, 1 + centred_too, root);
+    gm_graph_destroy(g);
+    return m;
+}
+
 /* An elementwise result of leaves alone: they are always there. */
 static int32_t of_leaves(void)
 {
@@ -74,6 +93,9 @@ int main(void)
     is_int(layer(256, SHOW_CENTRED | LATE_PRODUCT), 0, "not where a later product reads it");
     is_int(layer(256, SHOW_CENTRED | COSTLY), 0, "not when it costs more than a few instructions");
     is_int(layer(32, SHOW_CENTRED), 0, "not when it is small");
+    is_int(chain(12, 1), 3, "a chain of product, sum and relu is made again for a product far away");
+    is_int(chain(12, 0), 0, "not where that would keep what it is made from");
+    is_int(chain(2, 1), 0, "not for one that is near");
     is_int(of_leaves(), 1, "leaves are there at any time");
     gm_context_destroy(c);
     return done();

@@ -70,7 +70,8 @@ typedef struct run {
 } run;
 
 /* ---- rows of A ---- */
-/* The hardware follows lines of memory, not the rows of an image: a block brings the source of the next one nearer while it computes. */
+/* The hardware follows lines of memory, not the rows of an image: a block brings the source of the next one nearer while it computes. (Not in builds for
+ * devices, which are small.) */
 static void look_ahead(run *r)
 {
     for (int64_t i = 0; i < r->ahead_lines && r->ahead < r->ahead_end; i++, r->ahead += LINE) GMI_PREFETCH(r->ahead);
@@ -87,7 +88,7 @@ static void rows_in_place(const gmi_block *blk, int64_t k0, int64_t klen, int64_
     const pixel *q = r->pixels + i;
     int64_t scg = r->g.scg, tap = k0 / scg, from = k0 % scg, ty = klen ? tap / r->ax.count : 0, tx = klen ? tap % r->ax.count : 0, s = 0;
     (void)slot;
-    look_ahead(r);
+    if (GM_TRAINING) look_ahead(r);
     for (int64_t left = klen; left > 0; s++) {
         int64_t len = GMI_MIN(scg - from, left), dy = r->ay.d0 + ty * r->ay.dstep, dx = r->ax.d0 + tx * r->ax.dstep;
         int64_t step = (dy * r->g.sw + dx) * r->g.sc + from;
@@ -328,7 +329,7 @@ static void compute(run *r, const gmi_conv_io *io, int32_t task)
         for (int64_t j = c0; j < c1; j += cut[BLOCK_COLS])
             for (int64_t i = r0; i < r1; i += cut[BLOCK_PIXELS]) {
                 int64_t i1 = GMI_MIN(r1, i + cut[BLOCK_PIXELS]), j1 = GMI_MIN(c1, j + cut[BLOCK_COLS]), first = group * g->ocg;
-                set_ahead(r, io, i1, GMI_MIN(r1, i1 + cut[BLOCK_PIXELS]));
+                if (GM_TRAINING) set_ahead(r, io, i1, GMI_MIN(r1, i1 + cut[BLOCK_PIXELS]));
                 for (int64_t phase = 0; phase < g->ph * g->pw; phase++) {
                     int64_t count;
                     set_phase(r, io, group, phase);

@@ -76,10 +76,11 @@
 #define STORE(r, v) vf_store(c##r + (v) * GMI_W, s##r##_##v);
 #define ROW_STORE(r, V) V(STORE, r)
 
-/* rows of C are asked for before the sums begin; the ends of a row of 32 floats are in two cache lines */
+/* rows of C are asked for before the sums begin; the ends of a row of 32 floats are in two cache lines (a build for
+ * devices asks for one) */
 #define ROW_AHEAD(r, V)                                                                                                                               \
     if ((r) < m) {                                                                                                                                   \
-        GMI_PREFETCH(row_of_c(ta, r) + j);                                                                                                           \
+        if (GM_TRAINING) GMI_PREFETCH(row_of_c(ta, r) + j);                                                                                          \
         GMI_PREFETCH(row_of_c(ta, r) + j + width - 1);                                                                                               \
     }
 
@@ -221,7 +222,9 @@ static void transpose(int64_t rows, int64_t cols, const gmi_real *x, int64_t ldx
     }
 }
 
-/* Rows of one group of columns or of half of one, vector by vector; other lengths are for memcpy. */
+#if GM_TRAINING
+#define QUICK_COPY copy_rows
+/* Rows of one group of columns or of half of one, vector by vector; other lengths are for memcpy. Builds for devices take memcpy for all. */
 static void copy_rows(int64_t rows, int64_t len, const gmi_real *from, int64_t from_step, gmi_real *to, int64_t to_step)
 {
     if (len % GMI_W) {
@@ -239,6 +242,9 @@ static void copy_rows(int64_t rows, int64_t len, const gmi_real *from, int64_t f
     for (int64_t i = 0; i < rows; i++, from += from_step, to += to_step)
         for (int64_t x = 0; x < len; x += GMI_W) vf_store(to + x, vf_load(from + x));
 }
+#else
+#define QUICK_COPY gmi_copy_rows
+#endif
 
 gmi_kernels_fill_fn GMI_FILL(gemm_tile);
 void GMI_FILL(gemm_tile)(gmi_kernels *t)
@@ -247,5 +253,5 @@ void GMI_FILL(gemm_tile)(gmi_kernels *t)
     t->nr = NR;
     t->tile = tile;
     t->transpose = transpose;
-    t->copy_rows = copy_rows;
+    t->copy_rows = QUICK_COPY;
 }

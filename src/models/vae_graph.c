@@ -182,6 +182,7 @@ static gm_node iwae_bound(gm_graph *g, gm_node log_w, int64_t k) /* [n, k] to [n
     return gm_op_shift(g, gm_op_logsumexp(g, log_w, 2, 0), -gmi_num_log((double)k));
 }
 
+/* A build without training makes this graph too, for the layout of the weights alone. */
 static void build_train(const gm_vae *v, gm_graph *g, int64_t n, gm_node *out)
 {
     const int64_t k = v->plan.iwae ? v->plan.iwae : 1, d = v->o.latent_dim;
@@ -204,9 +205,9 @@ static void build_train(const gm_vae *v, gm_graph *g, int64_t n, gm_node *out)
         gm_node log_w = gm_op_add(g, gm_op_reshape(g, log_px, 2, dims), gm_op_mul(g, beta, prior_ratio(g, z, noise, e.logvar, n, k)));
         objective = gm_op_neg(g, gm_op_mean(g, iwae_bound(g, log_w, k), 1, 0));
     } else {
-        objective = gm_op_sub(g, gm_op_mul(g, beta, clipped_kl(v, g, kl_dim, kl)), recon);
+        objective = gm_op_sub(g, gm_op_mul(g, beta, GM_TRAINING ? clipped_kl(v, g, kl_dim, kl) : kl), recon);
     }
-    if (v->o.extra_loss) objective = extra_loss(v, g, objective, x, z, p);
+    if (GM_TRAINING && v->o.extra_loss) objective = extra_loss(v, g, objective, x, z, p);
     out[0] = objective;
     out[1] = gm_op_sub(g, recon, kl);
     out[2] = recon;

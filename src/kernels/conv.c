@@ -305,12 +305,16 @@ static void pack_columns(run *r, const gmi_conv_io *io, int64_t c0, int64_t c1, 
                 if (at % parts == part) pack_weights(r, io, group, j, s, GMI_MIN(r->g.scg, s + CHANNELS_AT_ONCE));
 }
 
-/* What the outputs [i0, i1) read of the source, about: images are read from the first line to the last while they are written so. */
+/* About where in the source the outputs from i on begin to read: images are read from the first line to the last while they are written so. */
+static int64_t source_near(const gmi_gather *g, int64_t i)
+{
+    int64_t outputs = g->oh * g->ow, size = g->sh * g->sw * g->sc;
+    return i / outputs * size + (int64_t)((double)(i % outputs) / (double)outputs * (double)size);
+}
+
 static void set_ahead(run *r, const gmi_conv_io *io, int64_t i0, int64_t i1)
 {
-    const gmi_gather *g = &r->g;
-    int64_t outputs = g->oh * g->ow, size = g->sh * g->sw * g->sc;
-    int64_t a = i0 / outputs * size + i0 % outputs * size / outputs, b = i1 / outputs * size + i1 % outputs * size / outputs;
+    int64_t a = source_near(&r->g, i0), b = source_near(&r->g, i1);
     r->ahead = io->a + a, r->ahead_end = io->a + b;
     r->ahead_lines = (b - a) / LINE / AHEAD_STEPS + 1;
 }

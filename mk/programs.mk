@@ -42,4 +42,4 @@ bench: $(B)/bench/bench lib/libgenrep.so
 	@$(RUN) $(B)/bench/bench $(BENCH_ARGS)
 
 .PHONY: examples demo experiment bench profile
--include $(addsuffix .d,$(EXAMPLES) $(EXPERIMENTS) $(B)/bench/bench)
+-include $(addsuffix .d,$(EXAMPLES) $(EXPERIMENTS) $(B)/bench/bench $(B)/bench/profile)

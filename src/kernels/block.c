@@ -203,8 +203,9 @@ static void row_group(const gmi_block *blk, const strip *s, gmi_tile_args *ta, i
     }
 }
 
-/* Groups of at most mr rows, nearly equal: a group of five costs five sixths of one of six, a group of one much more than a sixth. Large tiles
- * exist for even numbers of rows only: there all groups but the last are even, or each odd one would compute a row for nothing. */
+/* Groups of at most mr rows, nearly equal: a group of five costs five sixths of one of six, a group of one much more than a sixth. Above 6
+ * rows, and in builds for devices, tiles exist for even numbers of rows only (gemm_tile.c): there all groups but the last are even, or each odd one would
+ * compute a row for nothing. */
 static int64_t count_groups(const gmi_block *blk, int64_t rows)
 {
     int64_t mr = blk->t->mr, unit = blk->row_unit;
@@ -214,7 +215,7 @@ static int64_t count_groups(const gmi_block *blk, int64_t rows)
 
 static int64_t cut_rows(int64_t mr, int64_t rows, int64_t groups, int64_t g)
 {
-    int64_t step = mr > 6 ? 2 : 1;
+    int64_t step = GM_TRAINING && mr <= 6 ? 1 : 2;
     return GMI_MIN(rows, gmi_part(gmi_ceil_div(rows, step), groups, g) * step);
 }
 

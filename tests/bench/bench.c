@@ -69,8 +69,8 @@ static double median_time(work_fn work, void *user, double span)
     return n % 2 ? times[n / 2] : 0.5 * (times[n / 2 - 1] + times[n / 2]);
 }
 
-/* profile.c looks on: it runs the work itself, returns the time of a step and prints what it likes. model: gm_gan or gm_vae */
-static double (*watch)(const char *id, void *model, int gan, work_fn work, void *user);
+/* profile.c looks on: it runs the work itself and prints what it likes. model: gm_gan or gm_vae */
+static void (*watch)(const char *id, void *model, int gan, work_fn work, void *user);
 static double (*watch_clock)(void *user);
 
 /* flops: of a step, 0 = not printed */

@@ -50,7 +50,7 @@ static gm_status to_stdout(void *user, const void *p, size_t n)
 }
 
 /* Runs the steps of one workload with every program of the model watched. */
-static double profile(const char *id, void *model, int gan, work_fn work, void *user)
+static void profile(const char *id, void *model, int gan, work_fn work, void *user)
 {
     const gmi_core *m = gan ? &((gm_gan *)model)->m : &((gm_vae *)model)->m;
     kinds k;
@@ -77,7 +77,6 @@ static double profile(const char *id, void *model, int gan, work_fn work, void *
     }
     printf("\n");
     fflush(stdout);
-    return t;
 }
 
 int main(int argc, char **argv)

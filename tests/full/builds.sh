@@ -30,6 +30,8 @@ built; host usual "$b/libgenrep.a" -pthread
 if have nm; then nm "$b/libgenrep.a" 2>/dev/null | grep -i blas >"$tmp/bad"; ok_empty "$tmp/bad" "usual: no symbol speaks of a BLAS"; fi
 use usual >"$tmp/bits"; [ "$(wc -l <"$tmp/bits")" = 111 ]; ok $? "usual: 111 answers"
 echo "# size: usual $(kib "$(size "$b/libgenrep.so.0")") KiB"
+variant profile WERROR=1 CC="$cc" BENCH_ARGS='--seconds 0.01 --only W2' >"$tmp/log" 2>&1 && grep -q '^| matmul |' "$tmp/log"; rc=$?
+ok $rc "make profile prints its table"; [ $rc = 0 ] || note <"$tmp/log"
 
 # ---- levels ----
 for isas in scalar 'scalar sse2' 'scalar avx2' 'scalar avx512' 'avx2'; do

@@ -34,6 +34,21 @@ static void follow(const char *text, formula *f)
     gm_schedule_destroy(s);
 }
 
+/* A text that is printed reads back to the same bytes: what is left out of it must be what a reader assumes. */
+static void reads_back(const char *text)
+{
+    gm_schedule *s = NULL, *again = NULL;
+    const size_t from = offsetof(gm_schedule, kind);
+    gmi_buf b;
+    gmi_buf_init(&b, ctx);
+    if (ok(!gm_schedule_parse(ctx, text, &s) && !gmi_schedule_text(s, &b), "prints %s", text))
+        ok(!gm_schedule_parse(ctx, gmi_buf_cstr(&b), &again) && memcmp((char *)s + from, (char *)again + from, sizeof *s - from) == 0, "as what reads back: %s",
+           gmi_buf_cstr(&b));
+    gmi_buf_free(&b);
+    gm_schedule_destroy(s);
+    gm_schedule_destroy(again);
+}
+
 int main(void)
 {
     gm_schedule *s = NULL;
@@ -48,6 +63,9 @@ int main(void)
     follow("linear 0 1 steps=1000", f_linear);
     follow("linear 3e-4 0 epochs=5 start=5", f_linear_late);
     follow("cosine 1e-3 1e-5 epochs=10 warmup=50", f_cosine);
+    reads_back("1e-3 warmup=3");
+    reads_back("step 0.1 gamma=-0 every=70 steps warmup=-0");
+    reads_back("cosine -0 1 epochs=100 warmup=-0 start=-0");
     ok(!gm_schedule_parse(ctx, "cosine 0.1 0.001 epochs=4", &s), "cosine");
     ok(gm_schedule_value(s, 0, 0) == 0.1 && gm_schedule_value(s, 99, 4) == 0.001 && gm_schedule_value(s, 99, 1e9) == 0.001, "the ends are exact");
     near(gm_schedule_value(s, 0, 2), 0.0505, 1e-17, "so is the middle");

@@ -51,7 +51,7 @@ static gm_status need(gm_context *c, const gmi_phrase *p, const char *name, doub
 {
     const gmi_option *o = gmi_phrase_option(p, name, -1);
     int32_t column = o ? o->text.column : p->word.column;
-    *out = o ? o->value : dflt;
+    *out = (o ? o->value : dflt) + 0.0; /* -0 is 0: what is not written in the text must read back */
     if (*out >= least && *out <= most) return GM_OK;
     if (!o) return gmi_fail_at(c, GM_E_INVALID, column, "column %d: %s=N is missing", column, name);
     return gmi_fail_at(c, GM_E_INVALID, column, "column %d: %s is %g; allowed: %g to %g", column, name, *out, least, most);

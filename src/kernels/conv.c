@@ -186,8 +186,10 @@ static int plan_gather(gmi_conv_plan *p, const gmi_kernels *t, int32_t max_tasks
     int64_t pixels = g.n * g.oh * g.ow, phases = g.ph * g.pw, k = gmi_ceil_div(g.kh * g.kw, phases) * g.scg, blocks, groups, per;
     uint64_t thread = 64, shared = 0;
     double cost;
-    gmi_grid grid = gmi_choose_grid(t, pixels, g.ocg, k, gmi_worth_tasks((double)pixels * (double)g.oc * (double)k, max_tasks), 1,
-                                    p->keep_b ? 0.01 : PACK_COST * (double)phases, 1, &cost);
+    int64_t tasks = gmi_worth_tasks((double)pixels * (double)g.oc * (double)k, max_tasks);
+    /* copying terms together costs more than multiplying them: one task does that for all columns, as if they were one group */
+    int64_t columns = g.scg < FEW_CHANNELS && pixels >= tasks * BLOCK_M ? GMI_MIN(g.ocg, t->nr) : g.ocg;
+    gmi_grid grid = gmi_choose_grid(t, pixels, columns, k, tasks, 1, p->keep_b ? 0.01 : PACK_COST * (double)phases, 1, &cost);
     p->priv[CUT_ROWS] = grid.rows, p->priv[CUT_COLS] = grid.cols;
     per = GMI_MAX(1, BLOCK_BYTES / (t->nr * (int64_t)sizeof(gmi_real) * GMI_MAX(1, GMI_MIN(k, GMI_KC))));
     groups = gmi_ceil_div(gmi_ceil_div(g.ocg, t->nr), grid.cols), blocks = gmi_ceil_div(groups, per);

@@ -122,6 +122,7 @@ typedef struct unit {
     const gmi_real *x, *y, *x_end; /* of the group; the end of all of x */
     int64_t c0, cn, cs;            /* channels, and the step from one tap to the next in rows or columns: cn, wide rounded up to nr */
     int64_t j0, j1;                /* output channels */
+    int64_t pair;                  /* > 0: a group of rows holds two ky of so many rows each */
     gmi_block blk;
     const gmi_real *ptr[GMI_MR_MAX];
     int64_t len[1];
@@ -131,7 +132,8 @@ typedef struct unit {
  * ky that touch (all channels of x, no dilation); then [lo, hi) are the columns of y where all of them are inside x. */
 typedef struct span {
     int64_t at, len, ky, kx, c, lo, hi;
-    int32_t one; /* all of one tap */
+    int32_t one;  /* all of one tap */
+    int32_t side; /* of one ky, side by side */
 } span;
 
 static int32_t taps_touch(const unit *u)
@@ -157,11 +159,23 @@ static span span_of(const unit *u, int64_t at, int64_t len)
     int64_t tap = at / u->cs, last = (at + len - 1) / u->cs, lo, hi;
     span s;
     s.at = at, s.len = len, s.ky = tap / p->kw, s.kx = tap % p->kw, s.c = at % u->cs, s.lo = s.hi = 0, s.one = tap == last;
-    if (tap != last && !(taps_touch(u) && last / p->kw == s.ky)) return s;
+    s.side = s.one || (taps_touch(u) && last / p->kw == s.ky);
+    if (!s.side) return s;
     limits(&u->g, s.kx, &s.lo, &s.hi);
     limits(&u->g, last % p->kw, &lo, &hi);
     s.lo = GMI_MAX(s.lo, lo), s.hi = GMI_MAX(s.lo, GMI_MIN(s.hi, hi));
     return s;
+}
+
+/* Columns [w0, w1) at the sides of an image, where taps that touch are partly inside. */
+static void copy_sides(const unit *u, const span *s, const gmi_real *line, int64_t w0, int64_t w1, gmi_real *to, int64_t to_step)
+{
+    const gmi_conv_plan *p = u->g.p;
+    int64_t at = (s->kx - p->pl) * p->c + w0 * u->g.step + s->c, end = p->w * p->c;
+    for (int64_t column = w0; column < w1; column++, to += to_step, at += u->g.step) {
+        int64_t a = GMI_MIN(s->len, GMI_MAX(0, -at)), b = GMI_MAX(a, GMI_MIN(s->len, end - at));
+        for (int64_t i = 0; i < s->len; i++) to[i] = i >= a && i < b ? line[at + i] : 0;
+    }
 }
 
 /* Element by element, columns [w0, w1): at the borders, and where the elements of a span are not side by side. */
@@ -186,11 +200,15 @@ static void copy_line(const unit *u, const span *s, const gmi_real *image, int64
 {
     const gmi_conv_plan *p = u->g.p;
     int64_t y = line * p->sh - p->pt + s->ky * p->dh, lo = GMI_MIN(w1, GMI_MAX(w0, s->lo)), hi = GMI_MAX(lo, GMI_MIN(w1, s->hi));
-    if (s->hi > s->lo && (y < 0 || y >= p->h)) {
+    int32_t sides = s->side && !s->one && u->g.sw;
+    if (s->side && (y < 0 || y >= p->h)) {
         for (int64_t i = 0; i < w1 - w0; i++) memset(to + i * to_step, 0, (size_t)s->len * sizeof *to);
         return;
     }
-    copy_border(u, s, image, line, w0, lo, to, to_step);
+    if (sides)
+        copy_sides(u, s, image + y * p->w * p->c, w0, lo, to, to_step);
+    else
+        copy_border(u, s, image, line, w0, lo, to, to_step);
     if (hi > lo) {
         const gmi_real *from = image + (y * p->w - p->pl + s->kx * p->dw) * p->c + lo * u->g.step + s->c;
         int64_t rest = u->x_end - (from + (hi - 1 - lo) * u->g.step), next = p->sh * p->w * p->c;
@@ -199,7 +217,10 @@ static void copy_line(const unit *u, const span *s, const gmi_real *image, int64
             for (int64_t e = 0; e < s->len; e += 16) GMI_PREFETCH(from + next + i * u->g.step + e);
         u->blk.t->copy_rows(hi - lo, rest >= wide ? wide : s->len, from, u->g.step, to + (lo - w0) * to_step, to_step);
     }
-    copy_border(u, s, image, line, hi, w1, to + (hi - w0) * to_step, to_step);
+    if (sides)
+        copy_sides(u, s, image + y * p->w * p->c, hi, w1, to + (hi - w0) * to_step, to_step);
+    else
+        copy_border(u, s, image, line, hi, w1, to + (hi - w0) * to_step, to_step);
 }
 
 /* The panel [k0, k0 + klen) of `count` spans; span i goes to to[i], one row of to_step[i] elements a pixel. */
@@ -223,11 +244,18 @@ static void copy_spans(const unit *u, int64_t k0, int64_t klen, const span *span
 static void prepare_x(const gmi_block *blk, int64_t k0, int64_t klen, const int64_t *first, int32_t count)
 {
     const unit *u = blk->user;
-    span spans[GMI_SLOTS_MAX];
+    span spans[GMI_SLOTS_MAX]; /* narrow units have at most GMI_SLOT_ROWS slots, with two spans in each */
     gmi_real *to[GMI_SLOTS_MAX];
     int64_t step[GMI_SLOTS_MAX];
-    for (int32_t i = 0; i < count; i++) step[i] = first[i + 1] - first[i], spans[i] = span_of(u, first[i], step[i]), to[i] = gmi_block_slot(blk, i);
-    copy_spans(u, k0, klen, spans, count, to, step, 1);
+    int32_t n = 0, pairs = u->pair > 0;
+    for (int32_t i = 0; i < count; i++) {
+        const int64_t end = first[i + 1];
+        for (int64_t at = first[i]; at < end; at += spans[n++].len) {
+            step[n] = end - first[i], to[n] = gmi_block_slot(blk, i) + (at - first[i]);
+            spans[n] = span_of(u, at, pairs ? GMI_MIN(u->pair - at % u->pair, end - at) : end - at);
+        }
+    }
+    copy_spans(u, k0, klen, spans, n, to, step, !pairs);
 }
 
 static void pack_y(const gmi_block *blk, int64_t k0, int64_t klen, int64_t j0, int64_t j1, gmi_real *out)
@@ -300,6 +328,8 @@ static void unit_at(unit *u, const gmi_conv_io *io, int64_t group, int64_t ic, i
     *rows = wide ? u->j1 - u->j0 : u->cn * g->taps, *cols = wide ? u->cs * g->taps : u->j1 - u->j0;
     u->blk.n = *cols;
     u->blk.row_unit = wide ? 0 : u->cn >= ROWS_ALONE ? u->cn : taps_touch(u) ? p->kw * u->cn : 0;
+    u->pair = u->blk.row_unit && u->cn < ROWS_ALONE && 2 * u->blk.row_unit <= u->blk.t->mr ? u->blk.row_unit : 0;
+    if (u->pair) u->blk.row_unit *= 2;
 }
 
 /* w[co][c][tap] for output channels [j0 + a, j0 + b) of the unit, from its sums. */

@@ -53,8 +53,8 @@ static int32_t layer(int64_t rows, int what)
     return m;
 }
 
-/* A whole activation that only a product `far` products later wants again. */
-static int32_t chain(int far, int centred_too)
+/* A whole activation that only a product `far` products later wants again, and further products later an elementwise reader, if `last`. */
+static int32_t chain(int far, int centred_too, int last)
 {
     const int64_t xd[2] = {256, 64}, wd[2] = {64, 128}, rd[2] = {1, 128}, vd[2] = {128, 128};
     gm_graph *g = NULL;
@@ -66,7 +66,8 @@ static int32_t chain(int far, int centred_too)
     gm_node late = y, v = gm_graph_param(g, "v", "", 2, vd);
     for (int i = 0; i < far; i++) late = gm_op_matmul(g, late, v, 0, 0);
     root[0] = gm_op_matmul(g, late, y, 1, 0);
-    root[1] = gm_op_sum(g, gm_op_mul(g, late, centred), 3, 0);
+    for (int i = 0; i < last; i++) late = gm_op_matmul(g, late, v, 0, 0);
+    root[1] = gm_op_sum(g, gm_op_mul(g, late, last ? gm_op_mul(g, centred, y) : centred), 3, 0);
     const int32_t m = more(g, 1 + centred_too, root);
     gm_graph_destroy(g);
     return m;
@@ -93,9 +94,10 @@ int main(void)
     is_int(layer(256, SHOW_CENTRED | LATE_PRODUCT), 0, "not where a later product reads it");
     is_int(layer(256, SHOW_CENTRED | COSTLY), 0, "not when it costs more than a few instructions");
     is_int(layer(32, SHOW_CENTRED), 0, "not when it is small");
-    is_int(chain(12, 1), 3, "a chain of product, sum and relu is made again for a product far away");
-    is_int(chain(12, 0), 0, "not where that would keep what it is made from");
-    is_int(chain(2, 1), 0, "not for one that is near");
+    is_int(chain(12, 1, 0), 3, "a chain of product, sum and relu is made again for a product far away");
+    is_int(chain(12, 0, 0), 0, "not where that would keep what it is made from");
+    is_int(chain(2, 1, 0), 0, "not for one that is near");
+    is_int(chain(12, 1, 12), 6, "and once more for readers that are later still");
     is_int(of_leaves(), 1, "leaves are there at any time");
     gm_context_destroy(c);
     return done();

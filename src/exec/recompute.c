@@ -13,6 +13,7 @@
 #define SMALL 16    /* a broadcast is no load if its source is so many times smaller */
 #define FAR 16      /* time from a node to a product, convolution or reduction that is worth making it again for */
 #define LONGEST 6   /* operations of a chain */
+#define PASSES 3
 
 typedef struct pass {
     gmi_ir *ir;
@@ -145,7 +146,8 @@ static void rebuild(const pass *s, gmi_gnode *to, int32_t *place)
     ir->n = n;
 }
 
-gm_status gmi_recompute(gmi_ir *ir, int32_t graph_nodes)
+/* One pass over all nodes; *again: some got a second node. */
+static gm_status second_nodes(gmi_ir *ir, int32_t graph_nodes, int32_t *again)
 {
     gm_context *c = ir->ctx;
     gmi_arena tmp;
@@ -181,5 +183,15 @@ gm_status gmi_recompute(gmi_ir *ir, int32_t graph_nodes)
         } else st = GM_E_NOMEM;
     }
     gmi_arena_free(&tmp);
+    *again = more;
+    return st;
+}
+
+/* A second node may have readers of different times as well, such as a weight gradient and then batch norm's: each gets its own in the next pass. */
+gm_status gmi_recompute(gmi_ir *ir, int32_t graph_nodes)
+{
+    int32_t again = 1;
+    gm_status st = GM_OK;
+    for (int32_t i = 0; !st && again && i < PASSES; i++) st = second_nodes(ir, graph_nodes, &again);
     return st;
 }

@@ -21,6 +21,7 @@ typedef struct gmi_micro { /* places: inputs, then outputs, then registers */
     int32_t op, out, in[3];
     gmi_real p;
 } gmi_micro;
+#define GMI_ELEM_SUMS 8 /* of an instruction */
 typedef struct gmi_elem_plan {
     int32_t rank, axis, n_in, n_out, n_micro, n_regs, n_buffers, n_places;
     int64_t dims[GMI_MAX_RANK];
@@ -30,8 +31,18 @@ typedef struct gmi_elem_plan {
     int32_t n_sums; /* results that are summed, their block sums the outputs behind n_out */
     int32_t *sum;   /* their places */
 } gmi_elem_plan;
-#define GMI_ELEM_SUMS 8 /* of an instruction */
 gmi_instr_fn gmi_elem_run;
+/* One task's execution, opened for it by its scratch; rows are steps of axis 0 (plans with axis 0 only), in ascending order, from and to multiples of GMI_RB or
+ * the ends where there are sums. */
+typedef struct gmi_elem_state {
+    const gmi_instr *it;
+    gm_run *r;
+    uint8_t *mem;
+    gmi_real **place, *lanes;
+    gmi_real *sums[GMI_ELEM_SUMS];
+} gmi_elem_state;
+void gmi_elem_open(gmi_elem_state *s, const gmi_instr *it, gm_run *r, void *scratch);
+void gmi_elem_rows(gmi_elem_state *s, int64_t from, int64_t to);
 /* Where the lanes of sums begin in the scratch of a task: behind registers, buffers and places. */
 uint64_t gmi_elem_lanes_at(const gmi_elem_plan *q);
 /* out[dense over dims] = x[strided]. */

@@ -61,10 +61,10 @@ uint64_t gmi_elem_lanes_at(const gmi_elem_plan *q)
     return (uint64_t)(q->n_regs + q->n_buffers) * buffer + ((uint64_t)q->n_places * sizeof(gmi_real *) + 63) / 64 * 64;
 }
 
-/* Offset of an input at the start of a tile. */
-static int64_t tile_offset(const gmi_elem_plan *q, const gmi_elem_input *in, int64_t outer, int64_t chunk)
+/* Offset of an input at step `first` of the tiles' axis. */
+static int64_t tile_offset(const gmi_elem_plan *q, const gmi_elem_input *in, int64_t outer, int64_t first)
 {
-    int64_t off = chunk * q->rows * in->strides[q->axis];
+    int64_t off = first * in->strides[q->axis];
     for (int32_t a = q->axis; a-- > 0;) {
         off += outer % q->dims[a] * in->strides[a];
         outer /= q->dims[a];
@@ -83,39 +83,68 @@ static void add_sums(const gmi_elem_plan *q, const gmi_kernels *k, gmi_real *con
     }
 }
 
+static int64_t buffer_bytes(const gmi_elem_plan *q) { return (q->tile_elems * (int64_t)sizeof(gmi_real) + 63) / 64 * 64; }
+
+void gmi_elem_open(gmi_elem_state *s, const gmi_instr *it, gm_run *r, void *scratch)
+{
+    const gmi_elem_plan *q = it->plan;
+    const int64_t buffer = buffer_bytes(q);
+    s->it = it, s->r = r, s->mem = scratch;
+    s->place = (gmi_real **)(void *)(s->mem + (q->n_regs + q->n_buffers) * buffer);
+    s->lanes = (gmi_real *)(void *)(s->mem + gmi_elem_lanes_at(q));
+    for (int32_t i = 0; GM_TRAINING && i < q->n_sums; i++) s->sums[i] = r->ptr[it->out[q->n_out + i]];
+    for (int32_t i = 0; i < q->n_regs; i++) s->place[q->n_in + q->n_out + i] = (gmi_real *)(void *)(s->mem + (q->n_buffers + i) * buffer);
+    for (int32_t e = 0; e < q->n_in; e++) {
+        const gmi_elem_input *in = &q->input[e];
+        s->place[e] = r->ptr[it->in[e]];
+        if (in->mode != GMI_IN_HOIST) continue;
+        gmi_real *to = (gmi_real *)(void *)(s->mem + in->buffer * buffer);
+        gather_tile(q, in, q->rows, s->place[e], to);
+        s->place[e] = to;
+    }
+}
+
+/* Steps [first, first + rows) of the tiles' axis, at place `outer` of the axes before it. */
+static void run_tile(gmi_elem_state *s, int64_t outer, int64_t first, int64_t rows)
+{
+    const gmi_elem_plan *q = s->it->plan;
+    const gmi_kernels *k = &s->r->program->kernels;
+    gmi_real **place = s->place;
+    for (int32_t e = 0; e < q->n_in; e++) {
+        const gmi_elem_input *in = &q->input[e];
+        if (in->mode != GMI_IN_CONTIG && in->mode != GMI_IN_GATHER) continue;
+        gmi_real *x = (gmi_real *)s->r->ptr[s->it->in[e]] + tile_offset(q, in, outer, first);
+        place[e] = x;
+        if (in->mode == GMI_IN_CONTIG) continue;
+        place[e] = (gmi_real *)(void *)(s->mem + in->buffer * buffer_bytes(q));
+        gather_tile(q, in, rows, x, place[e]);
+    }
+    for (int32_t o = 0; o < q->n_out; o++) place[q->n_in + o] = (gmi_real *)s->r->ptr[s->it->out[o]] + (outer * q->dims[q->axis] + first) * q->inner;
+    run_micros(q, k, place, rows * q->inner);
+    if (GM_TRAINING && q->n_sums) add_sums(q, k, place, first, rows, s->lanes, s->sums);
+}
+
+void gmi_elem_rows(gmi_elem_state *s, int64_t from, int64_t to)
+{
+    const gmi_elem_plan *q = s->it->plan;
+    while (from < to) {
+        int64_t rows = GMI_MIN(q->rows, to - from);
+        if (q->n_sums) rows = GMI_MIN(rows, GMI_RB - from % GMI_RB);
+        run_tile(s, 0, from, rows);
+        from += rows;
+    }
+}
+
 void gmi_elem_run(const gmi_instr *it, gm_run *r, int32_t phase, int32_t task, void *scratch)
 {
     const gmi_elem_plan *q = it->plan;
-    int64_t t0, t1, buffer = (q->tile_elems * (int64_t)sizeof(gmi_real) + 63) / 64 * 64;
-    uint8_t *mem = scratch;
-    gmi_real **place = (gmi_real **)(void *)(mem + (q->n_regs + q->n_buffers) * buffer);
+    gmi_elem_state s;
+    int64_t t0, t1;
     (void)phase;
-    gmi_real *lanes = (gmi_real *)(void *)(mem + gmi_elem_lanes_at(q)), *sums[GMI_ELEM_SUMS];
-    for (int32_t s = 0; GM_TRAINING && s < q->n_sums; s++) sums[s] = r->ptr[it->out[q->n_out + s]];
+    gmi_elem_open(&s, it, r, scratch);
     gmi_split(q->tiles, task, it->tasks, GM_TRAINING && q->n_sums ? GMI_RB / q->rows : 1, &t0, &t1);
-    for (int32_t i = 0; i < q->n_regs; i++) place[q->n_in + q->n_out + i] = (gmi_real *)(void *)(mem + (q->n_buffers + i) * buffer);
-    for (int32_t e = 0; e < q->n_in; e++) {
-        const gmi_elem_input *in = &q->input[e];
-        place[e] = r->ptr[it->in[e]];
-        if (in->mode != GMI_IN_HOIST) continue;
-        gmi_real *to = (gmi_real *)(void *)(mem + in->buffer * buffer);
-        gather_tile(q, in, q->rows, place[e], to);
-        place[e] = to;
-    }
     for (int64_t t = t0; t < t1; t++) {
-        int64_t chunk = t % q->chunks, outer = t / q->chunks, first = chunk * q->rows;
-        int64_t rows = GMI_MIN(q->rows, q->dims[q->axis] - first);
-        for (int32_t e = 0; e < q->n_in; e++) {
-            const gmi_elem_input *in = &q->input[e];
-            if (in->mode != GMI_IN_CONTIG && in->mode != GMI_IN_GATHER) continue;
-            gmi_real *x = (gmi_real *)r->ptr[it->in[e]] + tile_offset(q, in, outer, chunk);
-            place[e] = x;
-            if (in->mode == GMI_IN_CONTIG) continue;
-            place[e] = (gmi_real *)(void *)(mem + in->buffer * buffer);
-            gather_tile(q, in, rows, x, place[e]);
-        }
-        for (int32_t o = 0; o < q->n_out; o++) place[q->n_in + o] = (gmi_real *)r->ptr[it->out[o]] + (outer * q->dims[q->axis] + first) * q->inner;
-        run_micros(q, &r->program->kernels, place, rows * q->inner);
-        if (GM_TRAINING && q->n_sums) add_sums(q, &r->program->kernels, place, first, rows, lanes, sums);
+        int64_t first = t % q->chunks * q->rows;
+        run_tile(&s, t / q->chunks, first, GMI_MIN(q->rows, q->dims[q->axis] - first));
     }
 }

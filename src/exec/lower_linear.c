@@ -2,7 +2,7 @@
 /* lower_linear.c: matrix products, convolutions, pooling and resizing: plans of kernels/gemm.h and pool2d.h as instructions.
  *
  * Weights that are parameters are packed once for each version of the parameters in programs without gradients; training packs in the step. */
-#include "exec/program.h"
+#include "exec/elem_plan.h"
 #include "kernels/gemm.h"
 #include "kernels/pool2d.h"
 
@@ -57,10 +57,37 @@ void gmi_lower_matmul(gmi_lower *l, int32_t node)
     keep_packed(l, it, 1, q->shared_bytes);
 }
 
-static void conv_run(const gmi_instr *it, gm_run *r, int32_t phase, int32_t task, void *scratch)
+/* What a convolution does with each piece of its result, pixels [m0, m1) with all channels. */
+typedef struct finish {
+    gmi_elem_state state;
+    const gmi_instr *it;
+    gm_run *r;
+    uint8_t *scratch;
+    int64_t steps; /* of the elementwise plan's axis, a pixel */
+    int32_t open;
+} finish;
+
+static void finish_pixels(void *user, int64_t m0, int64_t m1, int64_t n0, int64_t n1, int32_t task)
+{
+    finish *f = user;
+    (void)n0, (void)n1, (void)task;
+    if (!f->open) gmi_elem_open(&f->state, f->it->after, f->r, f->scratch + f->it->after_at);
+    f->open = 1;
+    gmi_elem_rows(&f->state, m0 * f->steps, m1 * f->steps);
+}
+
+void gmi_conv_instr(const gmi_instr *it, gm_run *r, int32_t phase, int32_t task, void *scratch)
 {
     gmi_conv_io io;
+    finish f;
     memset(&io, 0, sizeof io);
+    if (GM_TRAINING && it->after) {
+        const gmi_elem_plan *q = it->after->plan;
+        const gmi_conv_plan *p = it->plan;
+        f.it = it, f.r = r, f.scratch = scratch, f.open = 0;
+        f.steps = (p->kind == GMI_CONV ? p->co : p->c) / q->inner;
+        io.epilogue = finish_pixels, io.epilogue_user = &f;
+    }
     io.a = r->ptr[it->in[0]];
     io.b = r->ptr[it->in[1]];
     io.c = r->ptr[it->out[0]];
@@ -76,7 +103,7 @@ void gmi_lower_conv(gmi_lower *l, int32_t node)
     int dw = p->op == GMI_OP_conv_dw;
     int32_t va = gmi_value_nhwc(l, (int32_t)p->in[0]);
     int32_t vb = dw ? gmi_value_nhwc(l, (int32_t)p->in[1]) : gmi_value_canonical(l, (int32_t)p->in[1]);
-    gmi_instr *it = gmi_instr_new(l, gmi_op_table(p->op)->name, conv_run, 2, 1, sizeof(gmi_conv_plan));
+    gmi_instr *it = gmi_instr_new(l, gmi_op_table(p->op)->name, gmi_conv_instr, 2, 1, sizeof(gmi_conv_plan));
     if (!it) return;
     gmi_conv_plan *q = (gmi_conv_plan *)(uintptr_t)it->plan;
     q->kind = dw ? GMI_CONV_DW : p->op == GMI_OP_conv ? GMI_CONV : GMI_CONV_DX;

@@ -99,6 +99,22 @@ static void emit_fold(gmi_lower *l, int32_t node, int32_t partial, int64_t n, in
     it->out[0] = gmi_value_of_result(l, node, 0);
 }
 
+int gmi_sum_of_rows(const gmi_instr *it, int64_t *n, int64_t *inner)
+{
+    const reduce_plan *q = it->plan;
+    if (it->run != reduce_run || q->op != GMI_OP_sum || q->outer != 1) return 0;
+    *n = q->n, *inner = q->inner;
+    return 1;
+}
+
+void gmi_sum_from_blocks(gmi_instr *it, int32_t partial)
+{
+    it->what = "sum of blocks", it->run = fold_run;
+    it->in[0] = partial;
+    it->phases = it->tasks = 1;
+    it->temp = -1;
+}
+
 int gmi_sum_of_pixels(const gmi_gnode *p, const gmi_gnode *x)
 {
     return p->op == GMI_OP_sum && p->attr[0] == 13 && x->rank == 4 && !gmi_layout_trivial(x); /* axes 0, 2 and 3 */

@@ -34,6 +34,8 @@ struct gmi_instr {
     int32_t packed_in;         /* input whose packed form `temp` keeps (a parameter, no backward), or -1 */
     int32_t alias_in, alias_out; /* this output may take this input's place, or -1 */
     uint64_t scratch;          /* bytes a task */
+    const gmi_instr *after;    /* an elementwise instruction run on each finished piece of a convolution (epilogue.c), or NULL */
+    uint64_t after_at;         /* where its scratch begins */
     const void *plan;          /* the kind's own */
 };
 
@@ -147,6 +149,15 @@ gm_status gmi_recompute(gmi_ir *ir, int32_t graph_nodes);
 /* ---- fuse.c: schedule levels and elementwise groups ---- */
 gm_status gmi_schedule(gmi_lower *l);
 void gmi_lower_group(gmi_lower *l, int32_t n, const int32_t *members); /* members ascending */
+
+/* Turns the instruction, a sum over all pixels, into the second half of one: partial[blocks][inner] is there. */
+void gmi_sum_from_blocks(gmi_instr *it, int32_t partial);
+/* Whether it sums the rows of a dense [n, inner], and how many these are. */
+int gmi_sum_of_rows(const gmi_instr *it, int64_t *n, int64_t *inner);
+gmi_instr_fn gmi_conv_instr; /* of conv, conv_dx and conv_dw */
+
+/* ---- epilogue.c: elementwise instructions that follow a convolution become part of it ---- */
+gm_status gmi_attach(gmi_lower *l);
 
 /* ---- memplan.c: offsets for intervals ---- */
 typedef struct gmi_interval {

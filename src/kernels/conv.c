@@ -188,7 +188,7 @@ static int plan_gather(gmi_conv_plan *p, const gmi_kernels *t, int32_t max_tasks
     double cost;
     int64_t tasks = gmi_worth_tasks((double)pixels * (double)g.oc * (double)k, max_tasks);
     /* copying terms together costs more than multiplying them: one task does that for all columns, as if they were one group */
-    int64_t columns = g.scg < FEW_CHANNELS && pixels >= tasks * BLOCK_M ? GMI_MIN(g.ocg, t->nr) : g.ocg;
+    int64_t columns = pixels >= tasks * (g.scg < FEW_CHANNELS ? BLOCK_M : 8 * BLOCK_M) ? GMI_MIN(g.ocg, t->nr) : g.ocg;
     gmi_grid grid = gmi_choose_grid(t, pixels, columns, k, tasks, 1, p->keep_b ? 0.01 : PACK_COST * (double)phases, 1, &cost);
     p->priv[CUT_ROWS] = grid.rows, p->priv[CUT_COLS] = grid.cols;
     per = GMI_MAX(1, BLOCK_BYTES / (t->nr * (int64_t)sizeof(gmi_real) * GMI_MAX(1, GMI_MIN(k, GMI_KC))));
@@ -222,6 +222,19 @@ int gmi_conv_plan_init(gmi_conv_plan *p, const gmi_kernels *t, int32_t max_tasks
     if (p->kind == GMI_CONV_DW) return GM_TRAINING ? gmi_conv_dw_plan(p, t, max_tasks) : -1;
     planar = gmi_planar_plan(p, t, max_tasks);
     return planar ? planar == 1 ? 0 : -1 : plan_gather(p, t, max_tasks);
+}
+
+int gmi_conv_task_rows(const gmi_conv_plan *p, int32_t task, int64_t *m0, int64_t *m1)
+{
+    gmi_gather g = gmi_gather_of(p);
+    const int64_t *cut = p->priv, pixels = g.n * g.oh * g.ow;
+    if (p->kind == GMI_CONV_DW) return 0;
+    if (cut[PLANAR]) {
+        gmi_planar_task_rows(p, task, m0, m1);
+        return 1;
+    }
+    *m0 = gmi_part(pixels, cut[CUT_ROWS], task), *m1 = gmi_part(pixels, cut[CUT_ROWS], task + 1);
+    return g.groups == 1 && cut[CUT_COLS] == 1 && cut[BLOCK_COLS] >= g.ocg;
 }
 
 /* ---- execution ---- */

@@ -26,6 +26,7 @@ gmi_axis gmi_gather_axis(int64_t taps, int64_t dilation, int64_t phases, int64_t
 /* conv_planar.c. 1: the plan is filled and planar (priv[0] = 1); 0: not this way (priv[0] = 0); -1: overflow. */
 int gmi_planar_plan(gmi_conv_plan *p, const gmi_kernels *t, int32_t max_tasks);
 void gmi_planar_run(const gmi_conv_plan *p, const gmi_kernels *t, const gmi_conv_io *io, int32_t task, void *scratch);
+void gmi_planar_task_rows(const gmi_conv_plan *p, int32_t task, int64_t *m0, int64_t *m1);
 
 int gmi_conv_dw_plan(gmi_conv_plan *p, const gmi_kernels *t, int32_t max_tasks);
 void gmi_conv_dw_run(const gmi_conv_plan *p, const gmi_kernels *t, const gmi_conv_io *io, int32_t phase, int32_t task, void *scratch);

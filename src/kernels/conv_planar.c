@@ -154,6 +154,14 @@ static void unit(const planes *p, const gmi_kernels *t, const gmi_real *w, const
     }
 }
 
+void gmi_planar_task_rows(const gmi_conv_plan *p, int32_t task, int64_t *m0, int64_t *m1)
+{
+    gmi_gather g = gmi_gather_of(p);
+    int64_t bands = p->priv[BANDS], u[2] = {gmi_part(g.n * bands, p->tasks, task), gmi_part(g.n * bands, p->tasks, task + 1)};
+    *m0 = (u[0] / bands * g.oh + gmi_part(g.oh, bands, u[0] % bands)) * g.ow;
+    *m1 = (u[1] / bands * g.oh + gmi_part(g.oh, bands, u[1] % bands)) * g.ow;
+}
+
 void gmi_planar_run(const gmi_conv_plan *p, const gmi_kernels *t, const gmi_conv_io *io, int32_t task, void *scratch)
 {
     gmi_gather g = gmi_gather_of(p);

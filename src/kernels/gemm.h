@@ -88,5 +88,7 @@ typedef struct gmi_conv_io {
     int32_t packed; /* conv, conv_dx with keep_b: weights already packed in shared */
 } gmi_conv_io;
 int gmi_conv_plan_init(gmi_conv_plan *p, const gmi_kernels *t, int32_t max_tasks);
+/* 1: conv or conv_dx whose task finishes the pixels [*m0, *m1), in ascending order and each with all channels, before its epilogue is called for them. */
+int gmi_conv_task_rows(const gmi_conv_plan *p, int32_t task, int64_t *m0, int64_t *m1);
 void gmi_conv_run(const gmi_conv_plan *p, const gmi_kernels *t, const gmi_conv_io *io, int32_t phase, int32_t task, void *scratch);
 #endif

@@ -15,10 +15,11 @@ typedef struct gmi_elem_input {
     int32_t buffer; /* HOIST, GATHER: tile buffer */
     int64_t strides[GMI_MAX_RANK];
 } gmi_elem_input;
-typedef enum { GMI_MICRO_UNARY, GMI_MICRO_BINARY, GMI_MICRO_SCALAR, GMI_MICRO_SELECT } gmi_micro_kind;
+typedef enum { GMI_MICRO_UNARY, GMI_MICRO_BINARY, GMI_MICRO_SCALAR, GMI_MICRO_SELECT, GMI_MICRO_FUSED } gmi_micro_kind;
 typedef struct gmi_micro { /* places: inputs, then outputs, then registers */
     gmi_micro_kind kind;
-    int32_t op, out, in[3];
+    int32_t op, out, in[GMI_FUSED_IN];
+    int32_t hi, lo; /* FUSED: places of the two values of a gate, the same for every element; -1: 1 and 0 */
     gmi_real p;
 } gmi_micro;
 #define GMI_ELEM_SUMS 8 /* of an instruction */
@@ -43,6 +44,8 @@ typedef struct gmi_elem_state {
 } gmi_elem_state;
 void gmi_elem_open(gmi_elem_state *s, const gmi_instr *it, gm_run *r, void *scratch);
 void gmi_elem_rows(gmi_elem_state *s, int64_t from, int64_t to);
+/* peephole.c: chains of operations that a kernel does in one pass become one operation. */
+void gmi_elem_fuse(gmi_elem_plan *q);
 /* Where the lanes of sums begin in the scratch of a task: behind registers, buffers and places. */
 uint64_t gmi_elem_lanes_at(const gmi_elem_plan *q);
 /* out[dense over dims] = x[strided]. */

@@ -40,6 +40,13 @@ static void gather_tile(const gmi_elem_plan *q, const gmi_elem_input *in, int64_
     gmi_gather_strided(rank, dims, in->strides + q->axis, x, out);
 }
 
+static void run_fused(const gmi_kernels *k, const gmi_micro *m, gmi_real *const *place, int64_t n)
+{
+    const gmi_real *in[GMI_FUSED_IN];
+    for (int32_t e = 0; e < GMI_FUSED_IN; e++) in[e] = place[m->in[e]];
+    k->fused[m->op](n, place[m->out], in, m->p, m->hi < 0 ? 1 : *place[m->hi], m->lo < 0 ? 0 : *place[m->lo]);
+}
+
 static void run_micros(const gmi_elem_plan *q, const gmi_kernels *k, gmi_real **place, int64_t n)
 {
     for (int32_t i = 0; i < q->n_micro; i++) {
@@ -51,6 +58,9 @@ static void run_micros(const gmi_elem_plan *q, const gmi_kernels *k, gmi_real **
         case GMI_MICRO_BINARY: k->binary[m->op](n, out, a, place[m->in[1]]); break;
         case GMI_MICRO_SCALAR: k->binary_scalar[m->op](n, out, a, *place[m->in[1]]); break;
         case GMI_MICRO_SELECT: k->select(n, out, a, place[m->in[1]], place[m->in[2]]); break;
+        case GMI_MICRO_FUSED:
+            if (GM_TRAINING) run_fused(k, m, place, n);
+            break;
         }
     }
 }

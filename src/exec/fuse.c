@@ -386,6 +386,7 @@ static int plan_group(builder *b)
     for (int32_t i = 0; i < b->n; i++) emit_micro(b, i, &q->micro[i]);
     for (int32_t s = 0; GM_TRAINING && s < b->n_sums; s++) q->sum[s] = b->place[b->summed[s]];
     q->n_places = q->n_in + q->n_out + q->n_regs;
+    if (GM_TRAINING) gmi_elem_fuse(q);
     return 0;
 }
 

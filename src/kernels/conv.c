@@ -187,8 +187,9 @@ static int plan_gather(gmi_conv_plan *p, const gmi_kernels *t, int32_t max_tasks
     uint64_t thread = 64, shared = 0;
     double cost;
     int64_t tasks = gmi_worth_tasks((double)pixels * (double)g.oc * (double)k, max_tasks);
-    /* copying terms together costs more than multiplying them: one task does that for all columns, as if they were one group */
-    int64_t columns = pixels >= tasks * (g.scg < FEW_CHANNELS ? BLOCK_M : 8 * BLOCK_M) ? GMI_MIN(g.ocg, t->nr) : g.ocg;
+    /* Columns as if they were one group, so that rows are cut: where terms of few channels are copied together one task does it for all of them, and where there
+     * are many rows a piece of the result then has all channels for the epilogue. (Builds for devices have none.) */
+    int64_t columns = GM_TRAINING && pixels >= tasks * (g.scg < FEW_CHANNELS ? BLOCK_M : 8 * BLOCK_M) ? GMI_MIN(g.ocg, t->nr) : g.ocg;
     gmi_grid grid = gmi_choose_grid(t, pixels, columns, k, tasks, 1, p->keep_b ? 0.01 : PACK_COST * (double)phases, 1, &cost);
     p->priv[CUT_ROWS] = grid.rows, p->priv[CUT_COLS] = grid.cols;
     per = GMI_MAX(1, BLOCK_BYTES / (t->nr * (int64_t)sizeof(gmi_real) * GMI_MAX(1, GMI_MIN(k, GMI_KC))));

@@ -147,6 +147,46 @@ static void select3(int64_t n, gmi_real *out, const gmi_real *c, const gmi_real 
     GMI_EACH(n, vf_store_n(out + i, select_of(vf_load_n(c + i, k), vf_load_n(a + i, k), vf_load_n(b + i, k)), k));
 }
 
+#if GM_TRAINING
+/* The same expressions, one after the other in registers. */
+#define IN(j) vf_load_n(in[j] + i, k)
+#define ADD(j) vf_add(IN(j), IN(j + 1))
+#define MUL_ADD(j) vf_add(vf_mul(IN(j), IN(j + 1)), IN(j + 2))
+#define MUL_MUL_ADD(j) vf_add(vf_mul(vf_mul(IN(j), IN(j + 1)), IN(j + 2)), IN(j + 3))
+#define SAME(x) x
+#define RELU(x) relu_of(x)
+#define LEAKY(x) leaky_relu_of(x, slope)
+#define FUSED(name, act, value)                                                                                                                      \
+    static void f_##name(int64_t n, gmi_real *out, const gmi_real *const *in, gmi_real p, gmi_real hi, gmi_real lo)                                  \
+    {                                                                                                                                                \
+        const vf slope = vf_set1(p);                                                                                                                 \
+        (void)slope, (void)hi, (void)lo;                                                                                                             \
+        GMI_EACH(n, vf_store_n(out + i, act(value(0)), k));                                                                                          \
+    }
+#define GATE(name, act, value)                                                                                                                       \
+    static void f_##name(int64_t n, gmi_real *out, const gmi_real *const *in, gmi_real p, gmi_real hi, gmi_real lo)                                  \
+    {                                                                                                                                                \
+        const vf slope = vf_set1(p), yes = vf_set1(hi), no = vf_set1(lo);                                                                            \
+        (void)slope;                                                                                                                                 \
+        GMI_EACH(n, vf_store_n(out + i, vf_mul(IN(0), select_of(step_of(act(value(1))), yes, no)), k));                                              \
+    }
+FUSED(add_relu, RELU, ADD)
+FUSED(add_leaky, LEAKY, ADD)
+FUSED(mul_add, SAME, MUL_ADD)
+FUSED(mul_add_relu, RELU, MUL_ADD)
+FUSED(mul_add_leaky, LEAKY, MUL_ADD)
+FUSED(mul_mul_add, SAME, MUL_MUL_ADD)
+FUSED(mul_mul_add_relu, RELU, MUL_MUL_ADD)
+FUSED(mul_mul_add_leaky, LEAKY, MUL_MUL_ADD)
+GATE(gate, SAME, IN)
+GATE(gate_add_relu, RELU, ADD)
+GATE(gate_add_leaky, LEAKY, ADD)
+GATE(gate_mul_add_relu, RELU, MUL_ADD)
+GATE(gate_mul_add_leaky, LEAKY, MUL_ADD)
+GATE(gate_mul_mul_add_relu, RELU, MUL_MUL_ADD)
+GATE(gate_mul_mul_add_leaky, LEAKY, MUL_MUL_ADD)
+#endif
+
 /* A build for devices leaves to the scalar level, which has the same bits, what few networks use, and has no polygamma: it is lgamma's derivative. */
 #define HAVE(x) (GM_TRAINING || (GMI_ISA_ID == 1 ? GMI_U_##x != GMI_U_polygamma : !rare_##x))
 enum {
@@ -168,5 +208,10 @@ void GMI_FILL(elem)(gmi_kernels *t)
     GMI_BINARY_LIST(GMI_ROW)
 #undef GMI_ROW
     t->select = select3;
+#if GM_TRAINING
+#define GMI_ROW(x) t->fused[GMI_F_##x] = f_##x;
+    GMI_FUSED_LIST(GMI_ROW)
+#undef GMI_ROW
+#endif
     t->width = GMI_W;
 }

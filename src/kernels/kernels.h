@@ -48,6 +48,19 @@ enum {
 #undef GMI_ROW
 };
 
+/* Chains of the kernels above in one pass, with the same bits (exec/peephole.c): v = a + b, a * b + c or (a * b) * c + d, every operation rounded, then relu or
+ * leaky_relu with slope p where the name says so; gate: g * (step(v) ? hi : lo) as select does it. in: [g] a b [c] [d]; gate alone: g v. */
+#define GMI_FUSED_LIST(X)                                                                                                                            \
+    X(add_relu) X(add_leaky) X(mul_add) X(mul_add_relu) X(mul_add_leaky) X(mul_mul_add) X(mul_mul_add_relu) X(mul_mul_add_leaky)                     \
+    X(gate) X(gate_add_relu) X(gate_add_leaky) X(gate_mul_add_relu) X(gate_mul_add_leaky) X(gate_mul_mul_add_relu) X(gate_mul_mul_add_leaky)
+typedef void gmi_fused_fn(int64_t n, gmi_real *out, const gmi_real *const *in, gmi_real p, gmi_real hi, gmi_real lo);
+enum {
+#define GMI_ROW(x) GMI_F_##x,
+    GMI_FUSED_LIST(GMI_ROW) GMI_F_COUNT
+#undef GMI_ROW
+};
+#define GMI_FUSED_IN 5
+
 /* ---- strided copies: dims[0..rank) outermost first, strides in elements (0 = broadcast); rank <= 8. out is dense row-major over dims. ---- */
 typedef void gmi_gather_strided_fn(int32_t rank, const int64_t *dims, const int64_t *strides, const gmi_real *x, gmi_real *out);
 
@@ -98,6 +111,7 @@ typedef struct gmi_kernels {
     gmi_binary_fn *binary[GMI_B_COUNT];
     gmi_binary_scalar_fn *binary_scalar[GMI_B_COUNT];
     gmi_select_fn *select;
+    gmi_fused_fn *fused[GMI_F_COUNT]; /* NULL in builds for devices */
     gmi_reduce_rows_fn *sum_rows, *max_rows;
     gmi_reduce_cols_fn *sum_cols, *max_cols, *sum_block_cols, *sum_fold_cols;
     gmi_lanes_fn *sum_lanes;

@@ -3,10 +3,14 @@
  * multiplied by +0, panels and slabs as in docs/kernels_gemm.md. Kernels, strides, dilations, pads, groups, channel counts, every level, task
  * counts, packed weights. Memory around the arrays is NaN or a mark, scratch and shared are NaN, tasks run backwards. Then pooling and
  * resizing against plain definitions and by <A x, y> = <x, A' y>. */
+#define _POSIX_C_SOURCE 200809L
 #include "tap.h"
 #include "base/base.h"
 #include "kernels/gemm.h"
 #include "kernels/pool2d.h"
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #ifdef GMI_ORACLE
 static gmi_real one_fma(gmi_real a, gmi_real b, gmi_real c) { return a * b + c; }
@@ -30,14 +34,49 @@ static gmi_real draw(int special)
 
 #define MARGIN 64
 static const gmi_real mark = (gmi_real)12345.5;
+/* Inputs that end where memory ends: what reads one element behind them faults. */
+static int at_end;
+static struct mapped {
+    unsigned char *base;
+    size_t bytes;
+    gmi_real *p;
+} mapped[3];
+
+static gmi_real *make_at_end(int64_t count, int special)
+{
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE), bytes = ((size_t)count * sizeof(gmi_real) + page - 1) / page * page + page;
+    struct mapped *m = mapped;
+    const int zero = open("/dev/zero", O_RDWR);
+    while (m->base) m++;
+    m->base = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE, zero, 0), m->bytes = bytes;
+    close(zero);
+    if (m->base == MAP_FAILED || mprotect(m->base + bytes - page, page, PROT_NONE)) {
+        printf("Bail out! no memory map\n");
+        exit(1);
+    }
+    m->p = (gmi_real *)(void *)(m->base + bytes - page) - count;
+    for (int64_t i = 0; i < count; i++) m->p[i] = draw(special);
+    return m->p;
+}
+
 static gmi_real *make(int64_t count, int fill, int special)
 {
+    if (at_end && fill) return make_at_end(count, special);
     gmi_real *base = malloc((size_t)(count + 2 * MARGIN) * sizeof *base);
     for (int64_t i = 0; i < count + 2 * MARGIN; i++) base[i] = fill ? (gmi_real)NAN : mark;
     for (int64_t i = 0; fill && i < count; i++) base[MARGIN + i] = draw(special);
     return base + MARGIN;
 }
-static void drop(gmi_real *p) { free(p - MARGIN); }
+static void drop(gmi_real *p)
+{
+    for (struct mapped *m = mapped; m < mapped + 3; m++)
+        if (m->base && m->p == p) {
+            munmap(m->base, m->bytes);
+            m->base = NULL;
+            return;
+        }
+    free(p - MARGIN);
+}
 
 /* The canonical sum, one term at a time. */
 typedef struct sum {
@@ -329,6 +368,12 @@ int main(void)
     check(problem(3, 54, 54, 19, 18, 2, 1, 0), 0, 6, 1);  /* the same with channels of x as columns */
     check(problem(5, 4, 4, 40, 130, 4, 1, 0), 1, 3, 1);   /* one pixel of y an image */
     check(problem(9, 33, 60, 2, 4, 3, 1, 1), 0, 1, 1);
+    at_end = 1;
+    check(problem(3, 14, 14, 64, 24, 4, 2, 1), 0, 1, 1);  /* dw: groups of twelve rows are copied sixteen wide */
+    check(problem(3, 14, 14, 3, 24, 4, 2, 1), 0, 2, 1);
+    check(problem(2, 14, 14, 1, 64, 4, 2, 1), 0, 2, 1);
+    check(problem(2, 9, 9, 33, 3, 3, 1, 1), 0, 2, 1);
+    at_end = 0;
     check_max(), check_average(), check_resize(), check_adjoints();
     return done();
 }

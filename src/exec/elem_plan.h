@@ -23,6 +23,7 @@ typedef struct gmi_micro { /* places: inputs, then outputs, then registers */
     gmi_real p;
 } gmi_micro;
 #define GMI_ELEM_SUMS 8 /* of an instruction */
+#define GMI_SUM_CHANNELS 16 /* images of fewer leave most of a vector empty: their pixels are summed apart */
 typedef struct gmi_elem_plan {
     int32_t rank, axis, n_in, n_out, n_micro, n_regs, n_buffers, n_places;
     int64_t dims[GMI_MAX_RANK];

@@ -9,8 +9,6 @@
 #include "exec/elem_plan.h"
 #include "kernels/gemm.h"
 
-#define SUM_CHANNELS 16 /* as in fuse.c */
-
 typedef struct attach {
     gmi_lower *l;
     int32_t *writer;  /* the last instruction that writes a value, -1 */
@@ -148,7 +146,7 @@ static int attach_to(attach *a, int32_t at)
         return take(a, at, it);
     }
     if (!gmi_sum_of_rows(it, &n, &inner) || n * inner != p->values[host->out[0]].count || inner != channels(host->plan)) return 0;
-    return inner >= SUM_CHANNELS && n > 2 * GMI_RB && pieces_fit(host, 1) ? take_sum(a, at, j, n, inner) : 0;
+    return inner >= GMI_SUM_CHANNELS && n > 2 * GMI_RB && pieces_fit(host, 1) ? take_sum(a, at, j, n, inner) : 0;
 }
 
 static void close_gaps(gm_program *p, const uint8_t *gone)

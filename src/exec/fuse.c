@@ -178,15 +178,13 @@ static int settle_inputs(builder *b)
     return 0;
 }
 
-#define SUM_CHANNELS 16 /* fewer leave most of a vector empty */
-
 /* Whether the group runs over [pixels, channels]: whole channels-last images, and inputs that are the same for every pixel. */
 static int over_pixels(const builder *b)
 {
     const gmi_lower *l = b->l;
     const gmi_gnode *p = &l->ir.nodes[b->member[0]];
     int64_t s[GMI_MAX_RANK];
-    if (!GM_TRAINING || !b->nhwc || p->dims[1] < SUM_CHANNELS || p->dims[0] * p->dims[2] * p->dims[3] <= 2 * GMI_RB) return 0;
+    if (!GM_TRAINING || !b->nhwc || p->dims[1] < GMI_SUM_CHANNELS || p->dims[0] * p->dims[2] * p->dims[3] <= 2 * GMI_RB) return 0;
     for (int32_t e = 0; e < b->n_ext; e++) {
         const int32_t base = base_of(l, b->ext[e]);
         if (base == b->ext[e]) continue;

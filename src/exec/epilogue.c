@@ -11,8 +11,8 @@
 
 typedef struct attach {
     gmi_lower *l;
-    int32_t *writer;  /* the last instruction that writes a value, -1 */
-    uint8_t *gone;    /* instructions that became part of another */
+    int32_t *writer; /* the last instruction that writes a value, -1 */
+    uint8_t *gone;   /* instructions that became part of another */
 } attach;
 
 static int64_t channels(const gmi_conv_plan *p) { return p->kind == GMI_CONV ? p->co : p->c; }

@@ -150,6 +150,7 @@ gm_status gmi_recompute(gmi_ir *ir, int32_t graph_nodes);
 gm_status gmi_schedule(gmi_lower *l);
 void gmi_lower_group(gmi_lower *l, int32_t n, const int32_t *members); /* members ascending */
 
+/* ---- what epilogue.c asks of lower_reduce.c and lower_linear.c ---- */
 /* Turns the instruction, a sum over all pixels, into the second half of one: partial[blocks][inner] is there. */
 void gmi_sum_from_blocks(gmi_instr *it, int32_t partial);
 /* Whether it sums the rows of a dense [n, inner], and how many these are. */

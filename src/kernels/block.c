@@ -170,7 +170,7 @@ void gmi_block_prepared(const gmi_block *blk, int64_t k0, int64_t klen, int64_t 
     (void)k0, (void)i;
     for (int32_t x = 0; x < m; x++) blk->ptr[x] = gmi_block_slot(blk, slot) + x;
     blk->len[0] = klen;
-    ta->segments = 1, ta->a = blk->ptr, ta->len = blk->len, ta->a_cs = m;
+    ta->segments = 1, ta->a = blk->ptr, ta->len = blk->len, ta->a_cs = m, ta->a_side = 1;
 }
 
 /* One panel of a block: B's columns before `direct` are read in place, those from `from` on are at b. */

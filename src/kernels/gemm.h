@@ -37,6 +37,7 @@ struct gmi_tile_args {
     int64_t b_ps;                 /* n > nr: elements from one group of nr columns of b to the next; the last group may be narrower in C only */
     const gmi_real *const *b_seg; /* b of each segment, each starting at its own row 0 (then t' starts again with every segment) */
     gmi_real *const *c_rows;      /* row i of C starts here instead of at c + i * ldc */
+    int32_t a_side;               /* row i of a segment starts at its row 0 + i: rows lie side by side */
 };
 
 /* Finished block of the output, rows [m0,m1) and columns [n0,n1) of the output seen as a matrix with leading dimension ldc; may change it in place. */

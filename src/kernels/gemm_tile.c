@@ -15,7 +15,7 @@
 #define MR 6
 #define NV 2
 #elif GMI_ISA_ID == 4
-#define MR 14
+#define MR 12
 #define NV 2
 #elif GMI_ISA_ID == 5
 #define MR 8
@@ -33,6 +33,7 @@
 #define NR (NV * GMI_W)
 /* A build for devices takes the next even number of rows, in less room. */
 #define ODD_ROWS GM_TRAINING
+#define QUICK (GMI_ISA_ID == 4) /* loops for the common ways in which A and b lie */
 
 #if NV == 2
 #define VECS(X, r) X(r, 0) X(r, 1)
@@ -51,7 +52,6 @@
 #define ROWS8(X, V) ROWS6(X, V) X(6, V) X(7, V)
 #define ROWS10(X, V) ROWS8(X, V) X(8, V) X(9, V)
 #define ROWS12(X, V) ROWS10(X, V) X(10, V) X(11, V)
-#define ROWS14(X, V) ROWS12(X, V) X(12, V) X(13, V)
 
 /* sums, rows of A, a row of B over one or more groups of nr columns, one term */
 #define SUM(r, v) vf s##r##_##v = vf_zero();
@@ -65,6 +65,27 @@
     {                                                                                                                                                \
         const vf x = vf_set1(a##r[at]);                                                                                                              \
         V(FMA, r)                                                                                                                                    \
+    }
+/* the same when A has one term after another (a term is `ahead` behind the pointers), and when its rows lie side by side behind one pointer; b is
+ * packed. Then nearly all instructions are the fmas and their loads, which is what counts where two threads share a core. */
+#define LOAD_PACKED(r, v)                                                                                                                            \
+    vf b##v = vf_load(b + (v) / NV * b_ps + (v) % NV * GMI_W + ahead * NR);                                                                          \
+    VF_HOLD(b##v);
+#define ROW_AFTER(r, V)                                                                                                                              \
+    {                                                                                                                                                \
+        const vf x = vf_set1(a##r[at + ahead]);                                                                                                      \
+        V(FMA, r)                                                                                                                                    \
+    }
+#define ROW_BESIDE(r, V)                                                                                                                             \
+    {                                                                                                                                                \
+        const vf x = vf_set1(side[r]);                                                                                                               \
+        V(FMA, r)                                                                                                                                    \
+    }
+#define TERM(number, ROWS, ROW, V)                                                                                                                   \
+    {                                                                                                                                                \
+        enum { ahead = number };                                                                                                                     \
+        V(LOAD_PACKED, 0)                                                                                                                            \
+        ROWS(ROW, V)                                                                                                                                 \
     }
 /* storing: whole rows go to C, others to `spill` */
 #define C_POINTER(r, V) gmi_real *c##r = whole && (r) < m ? row_of_c(ta, r) + j : spill + (r) * width;
@@ -112,9 +133,22 @@ static void store_part(const gmi_tile_args *ta, const gmi_real *sums, int64_t wi
         for (int64_t s = 0; s < ta->segments; s++) {                                                                                                 \
             const gmi_real *const *a = ta->a + s * GMI_MR_MAX;                                                                                       \
             const int64_t end = ta->len[s] * a_cs;                                                                                                   \
-            ROWS(ROW_POINTER, V)                                                                                                                     \
+            int64_t at = 0;                                                                                                                          \
             if (ta->b_seg) b = ta->b_seg[s] + j;                                                                                                     \
-            for (int64_t at = 0; at != end; at += a_cs, b += b_rs) {                                                                                 \
+            if (QUICK && ta->a_side && b_rs == NR) {                                                                                                 \
+                const gmi_real *side = a[0];                                                                                                         \
+                for (; at != end; at += a_cs, side += a_cs, b += NR) TERM(0, ROWS, ROW_BESIDE, V)                                                    \
+                continue;                                                                                                                            \
+            }                                                                                                                                        \
+            ROWS(ROW_POINTER, V)                                                                                                                     \
+            if (QUICK && a_cs == 1 && b_rs == NR)                                                                                                    \
+                for (; at + 4 <= end; at += 4, b += 4 * NR) {                                                                                        \
+                    TERM(0, ROWS, ROW_AFTER, V)                                                                                                      \
+                    TERM(1, ROWS, ROW_AFTER, V)                                                                                                      \
+                    TERM(2, ROWS, ROW_AFTER, V)                                                                                                      \
+                    TERM(3, ROWS, ROW_AFTER, V)                                                                                                      \
+                }                                                                                                                                    \
+            for (; at != end; at += a_cs, b += b_rs) {                                                                                               \
                 V(LOAD_B, 0)                                                                                                                         \
                 ROWS(ROW_FMA, V)                                                                                                                     \
             }                                                                                                                                        \
@@ -157,13 +191,18 @@ DEFINE_TILE(groups2, ROWS2, VEC4, 2, 4)
 #if ODD_ROWS && MR > 6
 DEFINE_TILE(groups3, ROWS3, VEC4, 3, 4)
 #endif
+#if MR > 8 && GM_TRAINING
+/* 6 rows over two groups of columns load fewer numbers for their sums than 12 over one. */
+DEFINE_TILE(groups4, ROWS4, VEC4, 4, 4)
+DEFINE_TILE(groups5, ROWS5, VEC4, 5, 4)
+DEFINE_TILE(groups6, ROWS6, VEC4, 6, 4)
+#endif
 #if MR > 6
 DEFINE_BOTH(8)
 #endif
 #if MR > 8
 DEFINE_BOTH(10)
 DEFINE_BOTH(12)
-DEFINE_BOTH(14)
 #endif
 static tile_part *const parts[MR + 1][2] = {PAIR(1), PAIR(1), PAIR(2),
 #if MR > 2
@@ -184,23 +223,52 @@ static tile_part *const parts[MR + 1][2] = {PAIR(1), PAIR(1), PAIR(2),
                                             PAIR(8), PAIR(8),
 #endif
 #if MR > 8
-                                            PAIR(10), PAIR(10), PAIR(12), PAIR(12), PAIR(14), PAIR(14)
+                                            PAIR(10), PAIR(10), PAIR(12), PAIR(12)
 #endif
 };
+
+/* Tiles over more than nr columns, for few rows. */
+#if MR > 4
+#define GROUPS_MAX (MR > 8 && GM_TRAINING ? 6 : MR > 6 && ODD_ROWS ? 3 : 2)
+static tile_part *const groups[GROUPS_MAX + 1] = {groups1, groups1, groups2,
+#if ODD_ROWS && MR > 6
+                                                  groups3,
+#endif
+#if MR > 8 && GM_TRAINING
+                                                  groups4, groups5, groups6
+#endif
+};
+#else
+#define GROUPS_MAX 0
+static tile_part *const groups[1] = {0};
+#endif
+
+/* The rows [r0, r0 + m) of ta, over n columns from j on. */
+static void some_rows(const gmi_tile_args *ta, int32_t r0, int32_t m, const gmi_real *b, int64_t j, int64_t n)
+{
+    gmi_tile_args part = *ta;
+    part.a += r0, part.m = m;
+    if (part.c_rows)
+        part.c_rows += r0;
+    else
+        part.c += r0 * part.ldc;
+    groups[m](&part, b, j, n);
+}
 
 static void tile(const gmi_tile_args *ta)
 {
     for (int64_t j = 0; j < ta->n;) {
         int64_t n = ta->n - j, width = NR;
-        tile_part *f = parts[ta->m][n > GMI_W];
-#if MR > 4
-        if (ta->m == 1 && n > 3 * NR) f = groups1, width = 4 * NR;
-        if (ta->m == 2 && n > NR) f = groups2, width = 2 * NR;
-#endif
-#if ODD_ROWS && MR > 6
-        if (ta->m == 3 && n > NR) f = groups3, width = 2 * NR;
-#endif
-        f(ta, ta->b_seg ? NULL : ta->b + j / NR * ta->b_ps, j, n < width ? n : width);
+        const gmi_real *b = ta->b_seg ? NULL : ta->b + j / NR * ta->b_ps;
+        if (GROUPS_MAX == 6 && ta->m > 6 && n > NR && !ta->a_side) {
+            width = 2 * NR, n = n < width ? n : width;
+            some_rows(ta, 0, (ta->m + 1) / 2, b, j, n);
+            some_rows(ta, (ta->m + 1) / 2, ta->m / 2, b, j, n);
+        } else {
+            tile_part *f = parts[ta->m][n > GMI_W];
+            if (ta->m <= GROUPS_MAX && n > (ta->m == 1 ? 3 * NR : NR)) f = groups[ta->m], width = ta->m == 1 ? 4 * NR : 2 * NR;
+            f(ta, b, j, n < width ? n : width);
+        }
         j += width;
     }
 }

@@ -60,7 +60,7 @@
 #define LOAD_B(r, v)                                                                                                                                 \
     vf b##v = vf_load(b + (v) / NV * b_ps + (v) % NV * GMI_W);                                                                                       \
     VF_HOLD(b##v);
-#define FMA(r, v) s##r##_##v = vf_fma(x, b##v, s##r##_##v);
+#define FMA(r, v) VF_ADD_PRODUCT(s##r##_##v, x, b##v);
 #define ROW_FMA(r, V)                                                                                                                                \
     {                                                                                                                                                \
         const vf x = vf_set1(a##r[at]);                                                                                                              \
@@ -88,7 +88,7 @@
         ROWS(ROW, V)                                                                                                                                 \
     }
 /* storing: whole rows go to C, others to `spill` */
-#define C_POINTER(r, V) gmi_real *c##r = whole && (r) < m ? row_of_c(ta, r) + j : spill + (r) * width;
+#define C_POINTER(r, V) gmi_real *c##r = whole && (r) < m ? row_of_c(ta, r0 + (r)) + j : spill + (r) * width;
 #define ADD(r, v) s##r##_##v = vf_add(vf_load(c##r + (v) * GMI_W), s##r##_##v);
 #define ROW_ADD(r, V)                                                                                                                                \
     if ((r) < m) {                                                                                                                                   \
@@ -99,10 +99,10 @@
 
 /* rows of C are asked for before the sums begin; the ends of a row of 32 floats are in two cache lines (a build for
  * devices asks for one) */
-#define ROW_AHEAD(r, V)                                                                                                                               \
+#define ROW_AHEAD(r, V)                                                                                                                              \
     if ((r) < m) {                                                                                                                                   \
-        if (GM_TRAINING) GMI_PREFETCH(row_of_c(ta, r) + j);                                                                                          \
-        GMI_PREFETCH(row_of_c(ta, r) + j + width - 1);                                                                                               \
+        if (GM_TRAINING) GMI_PREFETCH(row_of_c(ta, r0 + (r)) + j);                                                                                   \
+        GMI_PREFETCH(row_of_c(ta, r0 + (r)) + j + width - 1);                                                                                        \
     }
 
 static gmi_real *row_of_c(const gmi_tile_args *ta, int32_t r)
@@ -111,27 +111,28 @@ static gmi_real *row_of_c(const gmi_tile_args *ta, int32_t r)
 }
 
 /* n columns from j on, out of sums that do not fill their vectors. */
-static void store_part(const gmi_tile_args *ta, const gmi_real *sums, int64_t width, int64_t j, int64_t n)
+static void store_part(const gmi_tile_args *ta, int32_t r0, int32_t m, const gmi_real *sums, int64_t width, int64_t j, int64_t n)
 {
-    for (int32_t r = 0; r < ta->m; r++) {
-        gmi_real *c = row_of_c(ta, r) + j;
+    for (int32_t r = 0; r < m; r++) {
+        gmi_real *c = row_of_c(ta, r0 + r) + j;
         for (int64_t x = 0; x < n; x++) c[x] = ta->accumulate ? c[x] + sums[r * width + x] : sums[r * width + x];
     }
 }
 
-/* One tile of ROWS rows (those from m on repeat row 0 and are not stored) and columns [j, j + n), n <= the COUNT vectors of V. */
+/* One tile of the m <= ROWS rows of ta from r0 on (those that are missing repeat the first and are not stored) and columns [j, j + n), n <= the COUNT vectors
+ * of V. */
 #define DEFINE_TILE(name, ROWS, V, ROW_COUNT, COUNT)                                                                                                 \
-    static void name(const gmi_tile_args *ta, const gmi_real *b, int64_t j, int64_t n)                                                               \
+    static void name(const gmi_tile_args *ta, int32_t r0, int32_t m, const gmi_real *b, int64_t j, int64_t n)                                        \
     {                                                                                                                                                \
         enum { width = (COUNT) * GMI_W };                                                                                                            \
         gmi_real spill[(ROW_COUNT) * width];                                                                                                         \
         const int64_t a_cs = ta->a_cs, b_ps = ta->b_ps, b_rs = ta->b_rs ? ta->b_rs : NR;                                                             \
-        const int32_t m = ta->m, whole = n >= width;                                                                                                 \
+        const int32_t whole = n >= width;                                                                                                            \
         ROWS(ROW_SUMS, V)                                                                                                                            \
         (void)b_ps;                                                                                                                                  \
         ROWS(ROW_AHEAD, V)                                                                                                                           \
         for (int64_t s = 0; s < ta->segments; s++) {                                                                                                 \
-            const gmi_real *const *a = ta->a + s * GMI_MR_MAX;                                                                                       \
+            const gmi_real *const *a = ta->a + s * GMI_MR_MAX + r0;                                                                                  \
             const int64_t end = ta->len[s] * a_cs;                                                                                                   \
             int64_t at = 0;                                                                                                                          \
             if (ta->b_seg) b = ta->b_seg[s] + j;                                                                                                     \
@@ -159,11 +160,11 @@ static void store_part(const gmi_tile_args *ta, const gmi_real *sums, int64_t wi
                 ROWS(ROW_ADD, V)                                                                                                                     \
             }                                                                                                                                        \
             ROWS(ROW_STORE, V)                                                                                                                       \
-            if (!whole) store_part(ta, spill, width, j, n);                                                                                          \
+            if (!whole) store_part(ta, r0, m, spill, width, j, n);                                                                                   \
         }                                                                                                                                            \
     }
 
-typedef void tile_part(const gmi_tile_args *ta, const gmi_real *b, int64_t j, int64_t n);
+typedef void tile_part(const gmi_tile_args *ta, int32_t r0, int32_t m, const gmi_real *b, int64_t j, int64_t n);
 #define DEFINE_BOTH(m)                                                                                                                               \
     DEFINE_TILE(wide##m, ROWS##m, VECS, m, NV)                                                                                                       \
     DEFINE_TILE(narrow##m, ROWS##m, VEC1, m, 1)
@@ -243,18 +244,6 @@ static tile_part *const groups[GROUPS_MAX + 1] = {groups1, groups1, groups2,
 static tile_part *const groups[1] = {0};
 #endif
 
-/* The rows [r0, r0 + m) of ta, over n columns from j on. */
-static void some_rows(const gmi_tile_args *ta, int32_t r0, int32_t m, const gmi_real *b, int64_t j, int64_t n)
-{
-    gmi_tile_args part = *ta;
-    part.a += r0, part.m = m;
-    if (part.c_rows)
-        part.c_rows += r0;
-    else
-        part.c += r0 * part.ldc;
-    groups[m](&part, b, j, n);
-}
-
 static void tile(const gmi_tile_args *ta)
 {
     for (int64_t j = 0; j < ta->n;) {
@@ -262,12 +251,12 @@ static void tile(const gmi_tile_args *ta)
         const gmi_real *b = ta->b_seg ? NULL : ta->b + j / NR * ta->b_ps;
         if (GROUPS_MAX == 6 && ta->m > 6 && n > NR && !ta->a_side) {
             width = 2 * NR, n = n < width ? n : width;
-            some_rows(ta, 0, (ta->m + 1) / 2, b, j, n);
-            some_rows(ta, (ta->m + 1) / 2, ta->m / 2, b, j, n);
+            groups[(ta->m + 1) / 2](ta, 0, (ta->m + 1) / 2, b, j, n);
+            groups[ta->m / 2](ta, (ta->m + 1) / 2, ta->m / 2, b, j, n);
         } else {
             tile_part *f = parts[ta->m][n > GMI_W];
             if (ta->m <= GROUPS_MAX && n > (ta->m == 1 ? 3 * NR : NR)) f = groups[ta->m], width = ta->m == 1 ? 4 * NR : 2 * NR;
-            f(ta, b, j, n < width ? n : width);
+            f(ta, 0, ta->m, b, j, n < width ? n : width);
         }
         j += width;
     }

@@ -79,6 +79,13 @@
 #error "GM_ISA must be scalar, sse2, avx2, avx512 or neon"
 #endif
 
+/* s = fma(a, b, s), the sum staying in its register: compilers put it into that of a or b when this is their last use, and then move it back. */
+#if defined(__GNUC__) && (GMI_ISA_ID == 3 || GMI_ISA_ID == 4)
+#define VF_ADD_PRODUCT(s, a, b) __asm__("vfmadd231ps %2, %1, %0" : "+v"(s) : "v"(a), "v"(b))
+#else
+#define VF_ADD_PRODUCT(s, a, b) ((s) = vf_fma((a), (b), (s)))
+#endif
+
 /* Runs `statement` for every vector of n elements: i is its first element, k its lanes, GMI_W or, in the last one, fewer. vf_load_n and vf_store_n are plain
  * moves for the constant GMI_W. */
 #define GMI_EACH(n, statement)                                                                                                                       \

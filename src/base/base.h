@@ -266,4 +266,5 @@ void gmi_os_gate_wait(void *gate, int condition);          /* with the lock held
 void gmi_os_gate_wake(void *gate, int condition, int all);
 int gmi_os_thread_start(void *thread, void (*fn)(void *), void *arg); /* 0 or errno; blocks all signals in it; 256 KiB stack */
 void gmi_os_thread_join(void *thread);
+void gmi_os_yield(void); /* lets other threads run that are ready to */
 #endif

@@ -383,4 +383,9 @@ void gmi_os_thread_join(void *memory)
     pthread_join(((thread *)memory)->id, NULL);
 }
 
+void gmi_os_yield(void)
+{
+    sched_yield();
+}
+
 #endif

@@ -5,13 +5,15 @@
  * new generation joins by compare and swap on `state` (which counts the joined), takes indices from `next` until they run out, and leaves. The
  * caller takes indices too, closes the region, and waits for those who joined: never for a worker that is still asleep. So a region costs some
  * hundred nanoseconds when the workers are awake, and a loaded machine only loses their help.
- * Waiting: a short spin (regions follow each other closely inside a training step), then a condition variable. The Dekker pairs
+ * Waiting: a short spin (regions follow each other closely inside a training step), then giving way to whatever else wants the CPU, then a
+ * condition variable: a thread of a virtual machine takes 50 to 200 microseconds to wake up, as long as a region. The Dekker pairs
  * (generation, asleep) and (state, caller_waits) rely on sequentially consistent atomics.
  * Which thread runs which index is left to chance: results do not depend on it (docs/determinism.md). */
 #include "base/base.h"
 
 #ifndef GM_NO_THREADS
-#define SPIN 600        /* pauses before sleeping: some 10 to 40 microseconds */
+#define SPIN 600        /* pauses: some 10 to 40 microseconds */
+#define GIVE_WAY 3000   /* times to give way before sleeping: about a millisecond of an idle CPU */
 #define OPEN 0x40000000 /* bit of state; below it the number of workers inside */
 #define LINE 64
 
@@ -85,14 +87,23 @@ static void leave_region(gmi_pool *p)
     }
 }
 
+/* The i-th turn of a wait, i < SPIN + GIVE_WAY. */
+static void wait_turn(int i)
+{
+    if (i < SPIN)
+        gmi_cpu_pause();
+    else
+        gmi_os_yield();
+}
+
 /* Returns when the generation is not `seen` any more, with the new one. */
 static int32_t wait_for_work(gmi_pool *p, int32_t seen)
 {
     int32_t g;
-    for (int i = 0; i < SPIN; i++) {
+    for (int i = 0; i < SPIN + GIVE_WAY; i++) {
         g = gmi_atomic_get(&p->generation);
         if (g != seen) return g;
-        gmi_cpu_pause();
+        wait_turn(i);
     }
     gmi_os_gate_lock(p->gate);
     gmi_atomic_add(&p->asleep, 1);
@@ -132,8 +143,8 @@ static void wake_workers(gmi_pool *p, int32_t useful)
 static void close_region(gmi_pool *p)
 {
     int32_t inside = gmi_atomic_add(&p->state, -OPEN);
-    for (int i = 0; inside && i < 4 * SPIN; i++) {
-        gmi_cpu_pause();
+    for (int i = 0; inside && i < SPIN + GIVE_WAY; i++) {
+        wait_turn(i);
         inside = gmi_atomic_get(&p->state);
     }
     if (!inside) return;

@@ -297,11 +297,20 @@ static void test_small(void)
     t.select(4, out, c, a, b);
     ok(out[0] == 5 && out[1] == 2 && out[2] == 7 && out[3] != out[3], "%s select", level);
     for (int i = 0; i < 1100; i++) x[i] = (gmi_real)FLT_MAX;
-    ok(t.all_finite(1100, x) == 1 && t.all_finite(0, x) == 1, "%s finite, however large", level);
+    ok(t.all_within(1100, x, -GMI_REAL_MAX, GMI_REAL_MAX) == 1 && t.all_within(0, x, -GMI_REAL_MAX, GMI_REAL_MAX) == 1, "%s finite, however large", level);
     x[1099] = (gmi_real)-INFINITY;
-    ok(t.all_finite(1100, x) == 0 && t.all_finite(1099, x) == 1, "%s one infinity at the end", level);
+    ok(t.all_within(1100, x, -GMI_REAL_MAX, GMI_REAL_MAX) == 0 && t.all_within(1099, x, -GMI_REAL_MAX, GMI_REAL_MAX) == 1, "%s one infinity at the end", level);
     x[1099] = 0, x[3] = (gmi_real)NAN;
-    ok(t.all_finite(1100, x) == 0, "%s one NaN", level);
+    ok(t.all_within(1100, x, -GMI_REAL_MAX, GMI_REAL_MAX) == 0, "%s one NaN", level);
+    for (int i = 0; i < 1100; i++) x[i] = (gmi_real)(i % 3) - 1;
+    ok(t.all_within(1100, x, -1, 1) == 1 && t.all_within(1100, x, -1, (gmi_real)0.5) == 0 && t.all_within(2, x, -1, 0) == 1, "%s within limits", level);
+    for (int i = 0, wrong = 0; i <= 80; i++) { /* one element out of range, at every place of every length */
+        for (int j = 0; j < i; j++) {
+            x[j] = 2, wrong += t.all_within(i, x, -1, 1), x[j] = (gmi_real)-1.001, wrong += t.all_within(i, x, -1, 1), x[j] = 0;
+            wrong += !t.all_within(i, x, -1, 1);
+        }
+        if (i == 80) is_int(wrong, 0, "%s each element is looked at", level);
+    }
     t.axpby(3, y, 2, z, (gmi_real)0.5);
     ok(y[0] == 8.5 && y[1] == 11 && y[2] == 13.5, "%s a x + b y", level);
 }
@@ -379,7 +388,7 @@ static void test_dispatch(void)
         for (int i = 0; i < GMI_B_COUNT; i++) full &= k.binary[i] && k.binary_scalar[i];
         for (int i = 0; i < GMI_O_COUNT; i++) full &= k.optim[i] != NULL;
         full &= k.select && k.sum_rows && k.max_rows && k.sum_cols && k.max_cols && k.sum_block_cols && k.sum_fold_cols && k.uniform && k.normal;
-        full &= k.from_u8 && k.axpby && k.all_finite && k.sumsq_blocks && k.tile && k.mr > 0 && k.nr > 0 && k.width > 0;
+        full &= k.from_u8 && k.axpby && k.all_within && k.sumsq_blocks && k.tile && k.mr > 0 && k.nr > 0 && k.width > 0;
         ok(full && k.level == s, "%s: every slot is filled", gm_simd_name(s));
     }
 }

@@ -7,6 +7,13 @@ void gmi_exec_kernels(const gm_context *c, gmi_kernels *t)
     if (gmi_kernels_fill(t, c->simd, c->simd_have)) gmi_kernels_fill(t, GM_SIMD_SCALAR, c->simd_have);
 }
 
+gmi_within_fn *gmi_exec_within(const gm_context *c)
+{
+    gmi_kernels t;
+    gmi_exec_kernels(c, &t);
+    return t.all_within;
+}
+
 /* ---- lifetimes and offsets ---- */
 static void touch(gm_program *p, int32_t value, int32_t at)
 {

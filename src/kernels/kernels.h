@@ -7,14 +7,17 @@
 #ifndef GMI_KERNELS_KERNELS_H
 #define GMI_KERNELS_KERNELS_H
 #include "genrep/base.h"
+#include <float.h>
 #include <stddef.h>
 #include <stdint.h>
 
 /* The compute type: float, or double in the oracle build (-DGMI_ORACLE, scalar level only, tests only). */
 #ifdef GMI_ORACLE
 typedef double gmi_real;
+#define GMI_REAL_MAX DBL_MAX
 #else
 typedef float gmi_real;
+#define GMI_REAL_MAX FLT_MAX
 #endif
 
 #define GMI_KC 512   /* terms of one panel sum of a matrix product: part of the numeric profile */
@@ -104,6 +107,9 @@ enum {
 typedef struct gmi_tile_args gmi_tile_args; /* gemm.h */
 typedef void gmi_tile_fn(const gmi_tile_args *a);
 
+/* Whether lo <= x[i] <= hi for all i < n, which a NaN is not. -GMI_REAL_MAX to GMI_REAL_MAX: whether all are finite. */
+typedef int32_t gmi_within_fn(int64_t n, const gmi_real *x, gmi_real lo, gmi_real hi);
+
 typedef struct gmi_kernels {
     gm_simd level;
     int32_t width; /* lanes of gmi_real in a vector */
@@ -120,7 +126,7 @@ typedef struct gmi_kernels {
     gmi_from_u8_fn *from_u8;
     gmi_optim_fn *optim[GMI_O_COUNT];
     void (*axpby)(int64_t n, gmi_real *y, gmi_real a, const gmi_real *x, gmi_real b); /* y = a*x + b*y (two muls, one add), tiny to +0: EMA */
-    int32_t (*all_finite)(int64_t n, const gmi_real *x);
+    gmi_within_fn *all_within;
     void (*sumsq_blocks)(int64_t n, const gmi_real *x, gmi_real *out); /* out[b] = block b's sum of squares, ceil(n / GMI_RB) blocks */
     int32_t mr, nr;    /* register tile of gemm: rows, columns */
     gmi_tile_fn *tile; /* see gemm.h */

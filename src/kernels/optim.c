@@ -130,15 +130,20 @@ static void axpby(int64_t n, gmi_real *y, gmi_real a, const gmi_real *x, gmi_rea
     GMI_EACH(n, vf_store_n(y + i, tiny_to_zero(vf_add(vf_mul(va, vf_load_n(x + i, k)), vf_mul(vb, vf_load_n(y + i, k)))), k));
 }
 
-/* x - x is 0 for a finite x, else NaN, which stays in the sum; looked at once a block, so that a bad array ends early. */
-static int32_t all_finite(int64_t n, const gmi_real *x)
+/* Looked at once a block, so that a bad array ends early. */
+static int32_t all_within(int64_t n, const gmi_real *x, gmi_real lo, gmi_real hi)
 {
+    const vf a = vf_set1(lo), b = vf_set1(hi);
     for (; n > 0; n -= GMI_RB, x += GMI_RB) {
-        int64_t m = n < GMI_RB ? n : GMI_RB;
-        vf s = vf_zero();
-        GMI_EACH(m, s = vf_add(s, vf_sub(vf_load_n(x + i, k), vf_load_n(x + i, k))));
-        if (vm_any(vf_isnan(s)))
-            return 0;
+        int64_t m = n < GMI_RB ? n : GMI_RB, i = 0;
+        vm good = vf_eq(a, a);
+        for (; i + GMI_W <= m; i += GMI_W) {
+            const vf v = vf_load(x + i);
+            good = vm_and(good, vm_and(vf_le(a, v), vf_le(v, b)));
+        }
+        if (vm_any(vm_not(good))) return 0;
+        for (; i < m; i++)
+            if (!(x[i] >= lo && x[i] <= hi)) return 0;
     }
     return 1;
 }
@@ -161,6 +166,6 @@ void GMI_FILL(optim)(gmi_kernels *t)
     GMI_OPTIM_LIST(GMI_ROW)
 #undef GMI_ROW
     t->axpby = axpby;
-    t->all_finite = all_finite;
+    t->all_within = all_within;
     t->from_u8 = from_u8;
 }

@@ -15,6 +15,7 @@ gm_status gmi_core_init(gmi_core *m, gm_context *c, const char *family, const gm
     m->refs = 1;
     m->seed = seed;
     m->most = GMI_INFER_ROWS;
+    m->within = gmi_exec_within(c);
     gmi_progs_init(&m->progs, c, build, self);
     gmi_fit_state_init(&m->fit);
     gm_status s = gmi_spec_copy(c, x, &m->spec);
@@ -135,14 +136,10 @@ gm_status gmi_core_check_values(const gmi_core *m, const gmi_real *x, int64_t n,
 {
     const gmi_real a = (gmi_real)lo, b = (gmi_real)hi;
     const int bounded = lo <= hi;
+    const gmi_real least = bounded ? GMI_MAX(a, -GMI_REAL_MAX) : -GMI_REAL_MAX, most = bounded ? GMI_MIN(b, GMI_REAL_MAX) : GMI_REAL_MAX;
+    if (m->within(n * m->elems, x, least, most)) return GM_OK;
     for (int64_t r = 0; r < n; r++) {
         const gmi_real *row = x + r * m->elems;
-        int bad = 0;
-        if (bounded)
-            for (int64_t i = 0; i < m->elems; i++) bad |= !(row[i] >= a && row[i] <= b);
-        else
-            for (int64_t i = 0; i < m->elems; i++) bad |= !(row[i] - row[i] == 0); /* NaN for NaN and infinities */
-        if (!bad) continue;
         for (int64_t i = 0; i < m->elems; i++) {
             if (!(row[i] - row[i] == 0))
                 return gmi_fail_at(m->ctx, GM_E_NONFINITE, first + r, "x row %i, element %i is not a finite number: remove or fill it", first + r, i);

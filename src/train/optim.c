@@ -236,7 +236,7 @@ static const gmi_slot *find_nonfinite(const gm_optimizer *p, const pass *a)
     int32_t i;
     for (i = 0; i < p->w->n_params; i++) {
         const gmi_slot *s = &p->w->params[i];
-        if (p->slot_lr[i] >= 0.0f && !p->k.all_finite(s->count, a->grad + (s->offset - a->from))) return s;
+        if (p->slot_lr[i] >= 0.0f && !p->k.all_within(s->count, a->grad + (s->offset - a->from), -GMI_REAL_MAX, GMI_REAL_MAX)) return s;
     }
     return NULL;
 }

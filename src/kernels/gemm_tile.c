@@ -138,6 +138,16 @@ static void store_part(const gmi_tile_args *ta, int32_t r0, int32_t m, const gmi
             if (ta->b_seg) b = ta->b_seg[s] + j;                                                                                                     \
             if (QUICK && ta->a_side && b_rs == NR) {                                                                                                 \
                 const gmi_real *side = a[0];                                                                                                         \
+                for (; at + 3 * a_cs < end; at += 4 * a_cs, b += 4 * NR) {                                                                           \
+                    TERM(0, ROWS, ROW_BESIDE, V)                                                                                                     \
+                    side += a_cs;                                                                                                                    \
+                    TERM(1, ROWS, ROW_BESIDE, V)                                                                                                     \
+                    side += a_cs;                                                                                                                    \
+                    TERM(2, ROWS, ROW_BESIDE, V)                                                                                                     \
+                    side += a_cs;                                                                                                                    \
+                    TERM(3, ROWS, ROW_BESIDE, V)                                                                                                     \
+                    side += a_cs;                                                                                                                    \
+                }                                                                                                                                    \
                 for (; at != end; at += a_cs, side += a_cs, b += NR) TERM(0, ROWS, ROW_BESIDE, V)                                                    \
                 continue;                                                                                                                            \
             }                                                                                                                                        \
@@ -249,7 +259,7 @@ static void tile(const gmi_tile_args *ta)
     for (int64_t j = 0; j < ta->n;) {
         int64_t n = ta->n - j, width = NR;
         const gmi_real *b = ta->b_seg ? NULL : ta->b + j / NR * ta->b_ps;
-        if (GROUPS_MAX == 6 && ta->m > 6 && n > NR && !ta->a_side) {
+        if (GROUPS_MAX == 6 && ta->m > 6 && n > NR) {
             width = 2 * NR, n = n < width ? n : width;
             groups[(ta->m + 1) / 2](ta, 0, (ta->m + 1) / 2, b, j, n);
             groups[ta->m / 2](ta, (ta->m + 1) / 2, ta->m / 2, b, j, n);

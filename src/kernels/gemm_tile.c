@@ -99,10 +99,15 @@
 
 /* rows of C are asked for before the sums begin; the ends of a row of 32 floats are in two cache lines (a build for
  * devices asks for one) */
+#define LINE_AHEAD(r, v)                                                                                                                             \
+    if ((v) * GMI_W % 16 == 0) GMI_PREFETCH(ahead_of + (v) * GMI_W);
 #define ROW_AHEAD(r, V)                                                                                                                              \
     if ((r) < m) {                                                                                                                                   \
-        if (GM_TRAINING) GMI_PREFETCH(row_of_c(ta, r0 + (r)) + j);                                                                                   \
-        GMI_PREFETCH(row_of_c(ta, r0 + (r)) + j + width - 1);                                                                                        \
+        const gmi_real *ahead_of = row_of_c(ta, r0 + (r)) + j;                                                                                       \
+        if (GM_TRAINING) {                                                                                                                           \
+            V(LINE_AHEAD, 0)                                                                                                                         \
+        }                                                                                                                                            \
+        GMI_PREFETCH(ahead_of + width - 1);                                                                                                          \
     }
 
 static gmi_real *row_of_c(const gmi_tile_args *ta, int32_t r)

@@ -69,7 +69,7 @@
 /* the same when A has one term after another (a term is `ahead` behind the pointers), and when its rows lie side by side behind one pointer; b is
  * packed. Then nearly all instructions are the fmas and their loads, which is what counts where two threads share a core. */
 #define LOAD_PACKED(r, v)                                                                                                                            \
-    vf b##v = vf_load(b + (v) / NV * b_ps + (v) % NV * GMI_W + ahead * NR);                                                                          \
+    vf b##v = vf_load(group[(v) / NV] + (v) % NV * GMI_W + ahead * NR);                                                                              \
     VF_HOLD(b##v);
 #define ROW_AFTER(r, V)                                                                                                                              \
     {                                                                                                                                                \
@@ -80,6 +80,11 @@
     {                                                                                                                                                \
         const vf x = vf_set1(side[r]);                                                                                                               \
         V(FMA, r)                                                                                                                                    \
+    }
+#define NEXT_TERMS(terms, COUNT)                                                                                                                     \
+    for (int g = 0; g < ((COUNT) + NV - 1) / NV; g++) {                                                                                              \
+        group[g] += (terms) * NR;                                                                                                                    \
+        GMI_HOLD_INDEX(group[g]);                                                                                                                    \
     }
 #define TERM(number, ROWS, ROW, V)                                                                                                                   \
     {                                                                                                                                                \
@@ -141,9 +146,10 @@ static void store_part(const gmi_tile_args *ta, int32_t r0, int32_t m, const gmi
             const int64_t end = ta->len[s] * a_cs;                                                                                                   \
             int64_t at = 0;                                                                                                                          \
             if (ta->b_seg) b = ta->b_seg[s] + j;                                                                                                     \
+            const gmi_real *group[] = {b, b + b_ps, b + 2 * b_ps, b + 3 * b_ps};                                                                     \
             if (QUICK && ta->a_side && b_rs == NR) {                                                                                                 \
                 const gmi_real *side = a[0];                                                                                                         \
-                for (; at + 3 * a_cs < end; at += 4 * a_cs, b += 4 * NR) {                                                                           \
+                for (; at + 3 * a_cs < end; at += 4 * a_cs) {                                                                                        \
                     TERM(0, ROWS, ROW_BESIDE, V)                                                                                                     \
                     side += a_cs;                                                                                                                    \
                     TERM(1, ROWS, ROW_BESIDE, V)                                                                                                     \
@@ -152,18 +158,27 @@ static void store_part(const gmi_tile_args *ta, int32_t r0, int32_t m, const gmi
                     side += a_cs;                                                                                                                    \
                     TERM(3, ROWS, ROW_BESIDE, V)                                                                                                     \
                     side += a_cs;                                                                                                                    \
+                    NEXT_TERMS(4, COUNT)                                                                                                             \
                 }                                                                                                                                    \
-                for (; at != end; at += a_cs, side += a_cs, b += NR) TERM(0, ROWS, ROW_BESIDE, V)                                                    \
+                for (; at != end; at += a_cs, side += a_cs) {                                                                                        \
+                    TERM(0, ROWS, ROW_BESIDE, V)                                                                                                     \
+                    NEXT_TERMS(1, COUNT)                                                                                                             \
+                }                                                                                                                                    \
+                b = group[0];                                                                                                                        \
                 continue;                                                                                                                            \
             }                                                                                                                                        \
             ROWS(ROW_POINTER, V)                                                                                                                     \
-            if (QUICK && a_cs == 1 && b_rs == NR)                                                                                                    \
-                for (; at + 4 <= end; at += 4, b += 4 * NR) {                                                                                        \
+            if (QUICK && a_cs == 1 && b_rs == NR) {                                                                                                  \
+                for (; at + 4 <= end; at += 4) {                                                                                                     \
+                    GMI_HOLD_INDEX(at);                                                                                                              \
                     TERM(0, ROWS, ROW_AFTER, V)                                                                                                      \
                     TERM(1, ROWS, ROW_AFTER, V)                                                                                                      \
                     TERM(2, ROWS, ROW_AFTER, V)                                                                                                      \
                     TERM(3, ROWS, ROW_AFTER, V)                                                                                                      \
+                    NEXT_TERMS(4, COUNT)                                                                                                             \
                 }                                                                                                                                    \
+                b = group[0];                                                                                                                        \
+            }                                                                                                                                        \
             for (; at != end; at += a_cs, b += b_rs) {                                                                                               \
                 V(LOAD_B, 0)                                                                                                                         \
                 ROWS(ROW_FMA, V)                                                                                                                     \

@@ -79,6 +79,13 @@
 #error "GM_ISA must be scalar, sse2, avx2, avx512 or neon"
 #endif
 
+/* Keeps a pointer or an index as it is: compilers would rather make one more for each use, and run out of registers. */
+#if defined(__GNUC__)
+#define GMI_HOLD_INDEX(i) __asm__("" : "+r"(i))
+#else
+#define GMI_HOLD_INDEX(i) ((void)0)
+#endif
+
 /* s = fma(a, b, s), the sum staying in its register: compilers put it into that of a or b when this is their last use, and then move it back. */
 #if defined(__GNUC__) && (GMI_ISA_ID == 3 || GMI_ISA_ID == 4)
 #define VF_ADD_PRODUCT(s, a, b) __asm__("vfmadd231ps %2, %1, %0" : "+v"(s) : "v"(a), "v"(b))

@@ -34,6 +34,7 @@
 /* A build for devices takes the next even number of rows, in less room. */
 #define ODD_ROWS GM_TRAINING
 #define QUICK (GMI_ISA_ID == 4) /* loops for the common ways in which A and b lie */
+#define SOME (GM_TRAINING && GMI_ISA_ID == 4) /* masked stores; others go by way of `spill` */
 
 #if NV == 2
 #define VECS(X, r) X(r, 0) X(r, 1)
@@ -101,6 +102,18 @@
     }
 #define STORE(r, v) vf_store(c##r + (v) * GMI_W, s##r##_##v);
 #define ROW_STORE(r, V) V(STORE, r)
+/* the same where vectors can be stored in part */
+#define STORE_SOME(r, v)                                                                                                                             \
+    if (n > (v) * GMI_W) {                                                                                                                           \
+        const int64_t some = n - (v) * GMI_W;                                                                                                        \
+        if (ta->accumulate) s##r##_##v = vf_add(vf_load_n(c + (v) * GMI_W, some), s##r##_##v);                                                       \
+        vf_store_n(c + (v) * GMI_W, s##r##_##v, some);                                                                                               \
+    }
+#define ROW_STORE_SOME(r, V)                                                                                                                         \
+    if ((r) < m) {                                                                                                                                   \
+        gmi_real *c = row_of_c(ta, r0 + (r)) + j;                                                                                                    \
+        V(STORE_SOME, r)                                                                                                                             \
+    }
 
 /* rows of C are asked for before the sums begin; the ends of a row of 32 floats are in two cache lines (a build for
  * devices asks for one) */
@@ -185,6 +198,10 @@ static void store_part(const gmi_tile_args *ta, int32_t r0, int32_t m, const gmi
             }                                                                                                                                        \
         }                                                                                                                                            \
         {                                                                                                                                            \
+            if (SOME && !whole) {                                                                                                                    \
+                ROWS(ROW_STORE_SOME, V)                                                                                                              \
+                return;                                                                                                                              \
+            }                                                                                                                                        \
             ROWS(C_POINTER, V)                                                                                                                       \
             if (whole && ta->accumulate) {                                                                                                           \
                 ROWS(ROW_ADD, V)                                                                                                                     \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_epilogue.c: an elementwise instruction or a sum that follows a convolution becomes part of it (exec/epilogue.c), with the bits of two programs that each do one
+/* test_epilogue.c: an elementwise instruction or a sum that follows a convolution or a matrix product becomes part of it (exec/epilogue.c), with the bits of two programs that each do one
  * half, for one to three tasks, few and many channels and pixels; and when it must not. */
 #include "exec/program.h"
 #include "tap.h"
@@ -7,8 +7,8 @@
 #include <stdlib.h>
 
 typedef struct sizes {
-    int64_t n, in, out, side;
-    int dx; /* a transposed convolution: twice the side, else half */
+    int64_t n, in, out, side; /* side 0: a matrix product [n, in] [in, out] */
+    int dx;                   /* a transposed convolution: twice the side, else half */
 } sizes;
 enum { GATED, GATED_SUM, SUM };
 typedef enum { CONV, FOLLOW, BOTH } half;
@@ -25,13 +25,19 @@ static int joined(const gm_program *p)
 
 static void result_dims(const sizes *s, int64_t *d)
 {
-    d[0] = s->n, d[1] = s->out, d[2] = d[3] = s->dx ? 2 * s->side : s->side / 2;
+    d[0] = s->n, d[1] = s->out, d[2] = d[3] = !s->side ? 1 : s->dx ? 2 * s->side : s->side / 2;
 }
+
+static int32_t rank_of(const sizes *s) { return s->side ? 4 : 2; }
 
 static gm_node convolve(gm_graph *g, const sizes *s)
 {
     const int64_t x[4] = {s->n, s->in, s->side, s->side}, w[4] = {s->dx ? s->in : s->out, s->dx ? s->out : s->in, 4, 4};
     gm_conv o;
+    if (!s->side) {
+        const int64_t v[2] = {s->in, s->out};
+        return gm_op_matmul(g, gm_graph_input(g, "x", GM_F32, 2, x), gm_graph_input(g, "w", GM_F32, 2, v), 0, 0);
+    }
     gm_conv_init(&o, sizeof o);
     o.stride[0] = o.stride[1] = 2, o.pad_begin[0] = o.pad_begin[1] = o.pad_end[0] = o.pad_end[1] = 1;
     gm_node a = gm_graph_input(g, "x", GM_F32, 4, x), b = gm_graph_input(g, "w", GM_F32, 4, w);
@@ -42,13 +48,14 @@ static gm_node convolve(gm_graph *g, const sizes *s)
 static int32_t follow(gm_graph *g, const sizes *s, gm_node y, gm_node *root, int what)
 {
     const int64_t d[4] = {1, s->out, 1, 1};
+    const uint32_t axes = s->side ? 13 : 1;
     if (what == SUM) {
-        root[0] = gm_op_sum(g, y, 13, 0);
+        root[0] = gm_op_sum(g, y, axes, 0);
         return 1;
     }
-    gm_node v = gm_op_leaky_relu(g, gm_op_add(g, y, gm_graph_input(g, "b", GM_F32, 4, d)), 0.2);
-    root[0] = gm_op_mul(g, v, gm_op_step(g, gm_graph_input(g, "m", GM_F32, 4, d)));
-    if (what == GATED_SUM) root[1] = gm_op_sum(g, root[0], 13, 0);
+    gm_node v = gm_op_leaky_relu(g, gm_op_add(g, y, gm_graph_input(g, "b", GM_F32, rank_of(s), d)), 0.2);
+    root[0] = gm_op_mul(g, v, gm_op_step(g, gm_graph_input(g, "m", GM_F32, rank_of(s), d)));
+    if (what == GATED_SUM) root[1] = gm_op_sum(g, root[0], axes, 0);
     return 1 + (what == GATED_SUM);
 }
 
@@ -66,7 +73,7 @@ static int run(const sizes *s, half h, int what, gmi_real *const *given, gmi_rea
     int32_t n = 1;
     must(gm_graph_create(c, &g));
     result_dims(s, d);
-    gm_node y = h == FOLLOW ? gm_graph_input(g, "y", GM_F32, 4, d) : convolve(g, s);
+    gm_node y = h == FOLLOW ? gm_graph_input(g, "y", GM_F32, rank_of(s), d) : convolve(g, s);
     if (h == CONV)
         root[0] = y;
     else
@@ -106,13 +113,13 @@ static void check(const sizes *s, int what, int32_t threads, int want)
     must(gm_context_create(&o, &c));
     result_dims(s, d);
     const int64_t count = d[0] * d[1] * d[2] * d[3], big = what == SUM ? s->out : count;
-    gmi_real *given[5] = {numbers(s->n * s->in * s->side * s->side, 1), numbers(s->in * s->out * 16, 2), numbers(count, 3), numbers(s->out, 4), numbers(s->out, 5)};
+    gmi_real *given[5] = {numbers(s->n * s->in * (s->side ? s->side * s->side : 1), 1), numbers(s->in * s->out * 16, 2), numbers(count, 3), numbers(s->out, 4), numbers(s->out, 5)};
     gmi_real *apart[2] = {numbers(big, 6), numbers(s->out, 7)}, *both[2] = {numbers(big, 8), numbers(s->out, 9)}, *y[2] = {given[2], NULL};
     run(s, CONV, what, given, y);
     run(s, FOLLOW, what, given, apart);
     const int plus = run(s, BOTH, what, given, both);
     ok(memcmp(apart[0], both[0], (size_t)big * sizeof(gmi_real)) == 0 && (what != GATED_SUM || memcmp(apart[1], both[1], (size_t)s->out * sizeof(gmi_real)) == 0),
-       "%s behind %s, %d to %d channels of %d x %d, %d tasks: the bits of two programs", text[what], s->dx ? "conv_transpose" : "conv", (int)s->in, (int)s->out,
+       "%s behind %s, %d to %d channels of %d x %d, %d tasks: the bits of two programs", text[what], !s->side ? "matmul" : s->dx ? "conv_transpose" : "conv", (int)s->in, (int)s->out,
        (int)s->side, (int)s->side, (int)threads);
     if (GM_TRAINING && want >= 0 && c->threads == threads) is_int(plus, want, "%s", want ? "one instruction" : "two instructions");
     for (int i = 0; i < 5; i++) free(given[i]);
@@ -122,8 +129,9 @@ static void check(const sizes *s, int what, int32_t threads, int want)
 
 int main(void)
 {
-    static const sizes wide = {64, 8, 32, 16, 0}, image = {16, 1, 24, 28, 0}, odd = {7, 24, 19, 14, 1}, up = {64, 16, 32, 4, 1}, few = {24, 32, 3, 8, 1}, many = {2, 8, 600, 8, 0};
-    const sizes *all[] = {&wide, &image, &odd, &up, &few, &many};
+    static const sizes wide = {64, 8, 32, 16, 0}, image = {16, 1, 24, 28, 0}, odd = {7, 24, 19, 14, 1}, up = {64, 16, 32, 4, 1}, few = {24, 32, 3, 8, 1}, many = {2, 8, 600, 8, 0},
+                       rows = {192, 70, 200, 0, 0}, tall = {2100, 30, 40, 0, 0}, flat = {3, 300, 2000, 0, 0}, long_sums = {20, 17000, 24, 0, 0};
+    const sizes *all[] = {&wide, &image, &odd, &up, &few, &many, &rows, &tall, &flat, &long_sums};
     for (int what = 0; what < 3; what++) {
         for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
             for (int32_t threads = 1; threads <= 3; threads++) check(all[i], what, threads, -1);
@@ -135,5 +143,9 @@ int main(void)
     check(&odd, GATED, 1, 1);
     check(&odd, GATED_SUM, 2, 0); /* tasks end inside blocks */
     check(&many, GATED, 1, 0);    /* columns of a block do not reach over all channels */
+    check(&rows, GATED, 2, 1);
+    check(&long_sums, GATED, 3, 1); /* cut along the terms: rows are finished by the last phase */
+    check(&tall, SUM, 1, 1);
+    check(&flat, GATED, 2, 0); /* cut by columns */
     return done();
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* epilogue.c: elementwise instructions that follow a convolution become part of it.
+/* epilogue.c: elementwise instructions that follow a convolution or a matrix product become part of it.
  *
- * A convolution writes its result block by block. An elementwise instruction that reads it in step (bias and activation, the gradient of an activation, with the sums
- * batch norm wants), or a sum over all pixels, runs on each block while that is in the caches, instead of reading everything again from memory. What else it reads must be
+ * A convolution writes its result block by block, a task of a product some whole rows. An elementwise instruction that reads it in step (bias and activation, the gradient of an activation, with the sums
+ * batch norm wants), or a sum over all pixels, runs on each block while that is in the caches, instead of reading everything again from memory, after one more barrier. What else it reads must be
  * there before the convolution begins. The same operations on the same numbers, sums in the same blocks: not a bit changes.
- * Sums need tasks that end where blocks of GMI_RB pixels do; a convolution cut by channels keeps its followers apart.
+ * Sums need tasks that end where blocks of GMI_RB pixels do; a host cut by channels or columns keeps its followers apart.
  * Not here: the pieces themselves (kernels/conv*.c), running them (elem_run.c, lower_linear.c). */
 #include "exec/elem_plan.h"
 #include "kernels/gemm.h"
@@ -15,15 +15,25 @@ typedef struct attach {
     uint8_t *gone;   /* instructions that became part of another */
 } attach;
 
-static int64_t channels(const gmi_conv_plan *p) { return p->kind == GMI_CONV ? p->co : p->c; }
+/* Channels or columns of a result that can have a follower, 0 of others. */
+static int64_t channels(const gmi_instr *host)
+{
+    const gmi_conv_plan *p = host->plan;
+    if (host->run == gmi_gemm_instr) return ((const gmi_gemm_plan *)host->plan)->n;
+    return host->run != gmi_conv_instr || p->kind == GMI_CONV_DW ? 0 : p->kind == GMI_CONV ? p->co : p->c;
+}
+
+static int task_rows(const gmi_instr *host, int32_t task, int64_t *m0, int64_t *m1)
+{
+    return host->run == gmi_gemm_instr ? gmi_gemm_task_rows(host->plan, task, m0, m1) : gmi_conv_task_rows(host->plan, task, m0, m1);
+}
 
 /* Whether tasks finish whole pixels, and with sums whole blocks of them. */
 static int pieces_fit(const gmi_instr *host, int sums)
 {
-    const gmi_conv_plan *p = host->plan;
     for (int32_t task = 0; task < host->tasks; task++) {
         int64_t m0, m1;
-        if (!gmi_conv_task_rows(p, task, &m0, &m1) || (sums && m0 % GMI_RB)) return 0;
+        if (!task_rows(host, task, &m0, &m1) || (sums && m0 % GMI_RB)) return 0;
     }
     return 1;
 }
@@ -43,7 +53,7 @@ static int32_t only_input(const gmi_instr *it, int32_t v)
 static int elem_fits(const attach *a, const gmi_instr *host, int32_t at, const gmi_instr *it)
 {
     const gmi_elem_plan *q = it->plan;
-    const int64_t c = channels(host->plan), count = a->l->p->values[host->out[0]].count;
+    const int64_t c = channels(host), count = a->l->p->values[host->out[0]].count;
     const int32_t e = only_input(it, host->out[0]);
     if (e < 0 || q->input[e].mode != GMI_IN_CONTIG || q->axis != 0 || q->dims[0] * q->inner != count || c % q->inner) return 0;
     if (q->n_sums && q->inner != c) return 0;
@@ -71,10 +81,11 @@ static gmi_elem_plan *sum_plan(gmi_lower *l, int64_t n, int64_t inner)
     return q;
 }
 
-static const char *name_of(const gmi_conv_plan *p, const gmi_elem_plan *q)
+static const char *name_of(const gmi_instr *host, const gmi_elem_plan *q)
 {
-    static const char *const names[2][2] = {{"conv + sum", "conv + elementwise"}, {"conv_dx + sum", "conv_dx + elementwise"}};
-    return names[p->kind == GMI_CONV_DX][q->n_micro > 0];
+    static const char *const names[3][2] = {
+        {"conv + sum", "conv + elementwise"}, {"conv_dx + sum", "conv_dx + elementwise"}, {"matmul + sum", "matmul + elementwise"}};
+    return names[host->run == gmi_gemm_instr ? 2 : ((const gmi_conv_plan *)host->plan)->kind == GMI_CONV_DX][q->n_micro > 0];
 }
 
 /* The host takes over what `it` reads and writes. Values written in place of others keep that only where the other is the host's own result. */
@@ -97,7 +108,7 @@ static int take(attach *a, int32_t at, const gmi_instr *it)
     host->after = after;
     host->after_at = (host->scratch + 63) / 64 * 64;
     host->scratch = host->after_at + it->scratch;
-    host->what = name_of(host->plan, it->plan);
+    host->what = name_of(host, it->plan);
     for (int32_t k = 0; k < it->n_out; k++) a->writer[it->out[k]] = at;
     return 0;
 }
@@ -136,7 +147,7 @@ static int attach_to(attach *a, int32_t at)
 {
     gm_program *p = a->l->p;
     const gmi_instr *host = &p->instrs[at];
-    if (host->run != gmi_conv_instr || ((const gmi_conv_plan *)host->plan)->kind == GMI_CONV_DW) return 0;
+    if (!channels(host)) return 0;
     const int32_t j = first_reader(p, at);
     int64_t n, inner;
     if (j < 0) return 0;
@@ -145,7 +156,7 @@ static int attach_to(attach *a, int32_t at)
         a->gone[j] = 1;
         return take(a, at, it);
     }
-    if (!gmi_sum_of_rows(it, &n, &inner) || n * inner != p->values[host->out[0]].count || inner != channels(host->plan)) return 0;
+    if (!gmi_sum_of_rows(it, &n, &inner) || n * inner != p->values[host->out[0]].count || inner != channels(host)) return 0;
     return inner >= GMI_SUM_CHANNELS && n > 2 * GMI_RB && pieces_fit(host, 1) ? take_sum(a, at, j, n, inner) : 0;
 }
 

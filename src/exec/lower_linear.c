@@ -6,10 +6,38 @@
 #include "kernels/gemm.h"
 #include "kernels/pool2d.h"
 
-static void gemm_run(const gmi_instr *it, gm_run *r, int32_t phase, int32_t task, void *scratch)
+/* What the follower of a product or convolution does with each piece of its result, rows or pixels [m0, m1) with all columns or channels. */
+typedef struct finish {
+    gmi_elem_state state;
+    const gmi_instr *it;
+    gm_run *r;
+    uint8_t *scratch;
+    int64_t steps; /* of the elementwise plan's axis, a row */
+    int32_t open;
+} finish;
+
+static void finish_init(finish *f, const gmi_instr *it, gm_run *r, void *scratch, int64_t columns)
+{
+    f->it = it, f->r = r, f->scratch = scratch, f->open = 0;
+    f->steps = columns / ((const gmi_elem_plan *)it->after->plan)->inner;
+}
+
+static void finish_rows(void *user, int64_t m0, int64_t m1, int64_t n0, int64_t n1, int32_t task)
+{
+    finish *f = user;
+    (void)n0, (void)n1, (void)task;
+    if (!f->open) gmi_elem_open(&f->state, f->it->after, f->r, f->scratch + f->it->after_at);
+    f->open = 1;
+    gmi_elem_rows(&f->state, m0 * f->steps, m1 * f->steps);
+}
+
+/* A product's follower begins when all columns of the task's rows are there. */
+void gmi_gemm_instr(const gmi_instr *it, gm_run *r, int32_t phase, int32_t task, void *scratch)
 {
     const gmi_gemm_plan *q = it->plan;
     gmi_gemm_io io;
+    finish f;
+    int64_t m0, m1;
     memset(&io, 0, sizeof io);
     io.a = r->ptr[it->in[0]];
     io.b = r->ptr[it->in[1]];
@@ -17,6 +45,9 @@ static void gemm_run(const gmi_instr *it, gm_run *r, int32_t phase, int32_t task
     io.shared = it->temp >= 0 ? r->ptr[it->temp] : NULL;
     io.packed = it->packed_in >= 0 && r->packed[it - r->program->instrs] == r->params->version;
     gmi_gemm_run(q, &r->program->kernels, &io, phase, task, scratch);
+    if (!GM_TRAINING || !it->after || phase + 1 < it->phases || !gmi_gemm_task_rows(q, task, &m0, &m1)) return;
+    finish_init(&f, it, r, scratch, q->n);
+    finish_rows(&f, m0, m1, 0, q->n, task);
 }
 
 static int from_params(const gmi_lower *l, int32_t value) { return l->p->values[value].home == GMI_HOME_PARAM && !l->p->backward; }
@@ -35,7 +66,7 @@ void gmi_lower_matmul(gmi_lower *l, int32_t node)
 {
     const gmi_gnode *p = &l->ir.nodes[node], *a = &l->ir.nodes[p->in[0]], *b = &l->ir.nodes[p->in[1]];
     int32_t va = gmi_value_canonical(l, (int32_t)p->in[0]), vb = gmi_value_canonical(l, (int32_t)p->in[1]), r = p->rank;
-    gmi_instr *it = gmi_instr_new(l, "matmul", gemm_run, 2, 1, sizeof(gmi_gemm_plan));
+    gmi_instr *it = gmi_instr_new(l, "matmul", gmi_gemm_instr, 2, 1, sizeof(gmi_gemm_plan));
     if (!it) return;
     gmi_gemm_plan *q = (gmi_gemm_plan *)(uintptr_t)it->plan;
     int64_t lda = a->dims[r - 1], ldb = b->dims[r - 1];
@@ -57,36 +88,15 @@ void gmi_lower_matmul(gmi_lower *l, int32_t node)
     keep_packed(l, it, 1, q->shared_bytes);
 }
 
-/* What a convolution does with each piece of its result, pixels [m0, m1) with all channels. */
-typedef struct finish {
-    gmi_elem_state state;
-    const gmi_instr *it;
-    gm_run *r;
-    uint8_t *scratch;
-    int64_t steps; /* of the elementwise plan's axis, a pixel */
-    int32_t open;
-} finish;
-
-static void finish_pixels(void *user, int64_t m0, int64_t m1, int64_t n0, int64_t n1, int32_t task)
-{
-    finish *f = user;
-    (void)n0, (void)n1, (void)task;
-    if (!f->open) gmi_elem_open(&f->state, f->it->after, f->r, f->scratch + f->it->after_at);
-    f->open = 1;
-    gmi_elem_rows(&f->state, m0 * f->steps, m1 * f->steps);
-}
-
 void gmi_conv_instr(const gmi_instr *it, gm_run *r, int32_t phase, int32_t task, void *scratch)
 {
     gmi_conv_io io;
     finish f;
     memset(&io, 0, sizeof io);
     if (GM_TRAINING && it->after) {
-        const gmi_elem_plan *q = it->after->plan;
         const gmi_conv_plan *p = it->plan;
-        f.it = it, f.r = r, f.scratch = scratch, f.open = 0;
-        f.steps = (p->kind == GMI_CONV ? p->co : p->c) / q->inner;
-        io.epilogue = finish_pixels, io.epilogue_user = &f;
+        finish_init(&f, it, r, scratch, p->kind == GMI_CONV ? p->co : p->c);
+        io.epilogue = finish_rows, io.epilogue_user = &f;
     }
     io.a = r->ptr[it->in[0]];
     io.b = r->ptr[it->in[1]];

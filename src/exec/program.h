@@ -156,6 +156,7 @@ void gmi_sum_from_blocks(gmi_instr *it, int32_t partial);
 /* Whether it sums the rows of a dense [n, inner], and how many these are. */
 int gmi_sum_of_rows(const gmi_instr *it, int64_t *n, int64_t *inner);
 gmi_instr_fn gmi_conv_instr; /* of conv, conv_dx and conv_dw */
+gmi_instr_fn gmi_gemm_instr;
 
 /* ---- epilogue.c: elementwise instructions that follow a convolution become part of it ---- */
 gm_status gmi_attach(gmi_lower *l);

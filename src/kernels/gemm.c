@@ -110,6 +110,15 @@ int gmi_gemm_plan_init(gmi_gemm_plan *p, const gmi_kernels *t, int32_t max_tasks
     return sizes(p, &q, t);
 }
 
+int gmi_gemm_task_rows(const gmi_gemm_plan *p, int32_t task, int64_t *m0, int64_t *m1)
+{
+    const problem q = fold(p);
+    const int64_t *cut = p->priv, parts = cut[CUT_SLABS] > 1 ? p->tasks : cut[CUT_ROWS];
+    if (p->blas || q.batch != 1 || (cut[CUT_SLABS] == 1 && cut[CUT_COLS] > 1)) return 0;
+    *m0 = gmi_part(q.m, parts, task), *m1 = gmi_part(q.m, parts, task + 1);
+    return 1;
+}
+
 /* ---- execution ---- */
 typedef struct run {
     const gmi_gemm_plan *p;

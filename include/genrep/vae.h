@@ -9,7 +9,8 @@
  *
  *     elbo      = E log p(x|z) - sum_j KL_j                        KL analytic, the expectation over sampled z
  *     objective = -E log p(x|z) + beta sum_j max(free_bits, KL_j)  KL_j the mean over the batch
- *     objective = -(logsumexp_k log w_k - log k)                   with "iwae k"; log w = log p(x|z) + beta (log p(z) - log q(z|x)), sampled
+ *     objective = -(logsumexp_k log w_k - log k)                   with "iwae k"; log w = log p(x|z) + beta (log p(z) - log q(z|x)), sampled;
+ *                                                                  w below e^-32 of an example's largest gets no gradient
  *
  * Bernoulli on grey levels gives the cross-entropy bound (bce_bound): fine to train with and to compare with others' figures of that kind, but no density.
  *

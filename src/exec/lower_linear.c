@@ -36,8 +36,6 @@ void gmi_gemm_instr(const gmi_instr *it, gm_run *r, int32_t phase, int32_t task,
 {
     const gmi_gemm_plan *q = it->plan;
     gmi_gemm_io io;
-    finish f;
-    int64_t m0, m1;
     memset(&io, 0, sizeof io);
     io.a = r->ptr[it->in[0]];
     io.b = r->ptr[it->in[1]];
@@ -45,9 +43,13 @@ void gmi_gemm_instr(const gmi_instr *it, gm_run *r, int32_t phase, int32_t task,
     io.shared = it->temp >= 0 ? r->ptr[it->temp] : NULL;
     io.packed = it->packed_in >= 0 && r->packed[it - r->program->instrs] == r->params->version;
     gmi_gemm_run(q, &r->program->kernels, &io, phase, task, scratch);
-    if (!GM_TRAINING || !it->after || phase + 1 < it->phases || !gmi_gemm_task_rows(q, task, &m0, &m1)) return;
+#if GM_TRAINING
+    finish f;
+    int64_t m0, m1;
+    if (!it->after || phase + 1 < it->phases || !gmi_gemm_task_rows(q, task, &m0, &m1)) return;
     finish_init(&f, it, r, scratch, q->n);
     finish_rows(&f, m0, m1, 0, q->n, task);
+#endif
 }
 
 static int from_params(const gmi_lower *l, int32_t value) { return l->p->values[value].home == GMI_HOME_PARAM && !l->p->backward; }

@@ -33,6 +33,7 @@
 #define NR (NV * GMI_W)
 /* A build for devices takes the next even number of rows, in less room. */
 #define ODD_ROWS GM_TRAINING
+#define HALVES (MR > 8 && GM_TRAINING) /* tiles of half the rows over two groups of columns */
 #define QUICK (GMI_ISA_ID == 4) /* loops for the common ways in which A and b lie */
 #define SOME (GM_TRAINING && GMI_ISA_ID == 4) /* masked stores; others go by way of `spill` */
 
@@ -150,6 +151,7 @@ static void store_part(const gmi_tile_args *ta, int32_t r0, int32_t m, const gmi
         enum { width = (COUNT) * GMI_W };                                                                                                            \
         gmi_real spill[(ROW_COUNT) * width];                                                                                                         \
         const int64_t a_cs = ta->a_cs, b_ps = ta->b_ps, b_rs = ta->b_rs ? ta->b_rs : NR;                                                             \
+        if (!HALVES) r0 = 0, m = ta->m;                                                                                                              \
         const int32_t whole = n >= width;                                                                                                            \
         ROWS(ROW_SUMS, V)                                                                                                                            \
         (void)b_ps;                                                                                                                                  \
@@ -239,7 +241,7 @@ DEFINE_TILE(groups2, ROWS2, VEC4, 2, 4)
 #if ODD_ROWS && MR > 6
 DEFINE_TILE(groups3, ROWS3, VEC4, 3, 4)
 #endif
-#if MR > 8 && GM_TRAINING
+#if HALVES
 /* 6 rows over two groups of columns load fewer numbers for their sums than 12 over one. */
 DEFINE_TILE(groups4, ROWS4, VEC4, 4, 4)
 DEFINE_TILE(groups5, ROWS5, VEC4, 5, 4)
@@ -275,20 +277,20 @@ static tile_part *const parts[MR + 1][2] = {PAIR(1), PAIR(1), PAIR(2),
 #endif
 };
 
-/* Tiles over more than nr columns, for few rows. */
-#if MR > 4
-#define GROUPS_MAX (MR > 8 && GM_TRAINING ? 6 : MR > 6 && ODD_ROWS ? 3 : 2)
-static tile_part *const groups[GROUPS_MAX + 1] = {groups1, groups1, groups2,
-#if ODD_ROWS && MR > 6
-                                                  groups3,
-#endif
-#if MR > 8 && GM_TRAINING
-                                                  groups4, groups5, groups6
-#endif
-};
+/* The tile of m rows over more than nr columns; m <= GROUPS_MAX. */
+#if HALVES
+#define GROUPS_MAX 6
+static tile_part *const several[] = {groups1, groups1, groups2, groups3, groups4, groups5, groups6};
+#define SEVERAL(m) several[m]
+#elif MR > 6 && ODD_ROWS
+#define GROUPS_MAX 3
+#define SEVERAL(m) ((m) == 1 ? groups1 : (m) == 2 ? groups2 : groups3)
+#elif MR > 4
+#define GROUPS_MAX 2
+#define SEVERAL(m) ((m) == 1 ? groups1 : groups2)
 #else
 #define GROUPS_MAX 0
-static tile_part *const groups[1] = {0};
+#define SEVERAL(m) NULL
 #endif
 
 static void tile(const gmi_tile_args *ta)
@@ -296,13 +298,16 @@ static void tile(const gmi_tile_args *ta)
     for (int64_t j = 0; j < ta->n;) {
         int64_t n = ta->n - j, width = NR;
         const gmi_real *b = ta->b_seg ? NULL : ta->b + j / NR * ta->b_ps;
-        if (GROUPS_MAX == 6 && ta->m > 6 && n > NR) {
+#if HALVES
+        if (ta->m > 6 && n > NR) {
             width = 2 * NR, n = n < width ? n : width;
-            groups[(ta->m + 1) / 2](ta, 0, (ta->m + 1) / 2, b, j, n);
-            groups[ta->m / 2](ta, (ta->m + 1) / 2, ta->m / 2, b, j, n);
-        } else {
+            SEVERAL((ta->m + 1) / 2)(ta, 0, (ta->m + 1) / 2, b, j, n);
+            SEVERAL(ta->m / 2)(ta, (ta->m + 1) / 2, ta->m / 2, b, j, n);
+        } else
+#endif
+        {
             tile_part *f = parts[ta->m][n > GMI_W];
-            if (ta->m <= GROUPS_MAX && n > (ta->m == 1 ? 3 * NR : NR)) f = groups[ta->m], width = ta->m == 1 ? 4 * NR : 2 * NR;
+            if (ta->m <= GROUPS_MAX && n > (ta->m == 1 ? 3 * NR : NR)) f = SEVERAL(ta->m), width = ta->m == 1 ? 4 * NR : 2 * NR;
             f(ta, 0, ta->m, b, j, n < width ? n : width);
         }
         j += width;

@@ -211,7 +211,7 @@ static void build_train(const gm_vae *v, gm_graph *g, int64_t n, gm_node *out)
         dims[0] = n;
         dims[1] = k;
         gm_node log_w = gm_op_add(g, gm_op_reshape(g, log_px, 2, dims), gm_op_mul(g, beta, prior_ratio(g, z, noise, e.logvar, n, k)));
-        objective = gm_op_neg(g, gm_op_mean(g, iwae_bound(g, with_weight(g, log_w), k), 1, 0));
+        objective = gm_op_neg(g, gm_op_mean(g, iwae_bound(g, GM_TRAINING ? with_weight(g, log_w) : log_w, k), 1, 0));
     } else {
         objective = gm_op_sub(g, gm_op_mul(g, beta, GM_TRAINING ? clipped_kl(v, g, kl_dim, kl) : kl), recon);
     }

@@ -66,6 +66,6 @@ gm_status gmi_run_profile_print(const gm_run *r, gm_writer *w);
 gm_context *gmi_run_context(const gm_run *r);
 /* The kernel table of a context's level. */
 void gmi_exec_kernels(const gm_context *c, gmi_kernels *t);
-/* Its check of values, for those who may not know the table. */
+/* Its check of values, for those who may not know the table; NULL in builds for devices. */
 gmi_within_fn *gmi_exec_within(const gm_context *c);
 #endif

@@ -34,7 +34,7 @@ struct gmi_instr {
     int32_t packed_in;         /* input whose packed form `temp` keeps (a parameter, no backward), or -1 */
     int32_t alias_in, alias_out; /* this output may take this input's place, or -1 */
     uint64_t scratch;          /* bytes a task */
-    const gmi_instr *after;    /* an elementwise instruction run on each finished piece of a convolution (epilogue.c), or NULL */
+    const gmi_instr *after;    /* an elementwise instruction run on each finished piece of a convolution or product (epilogue.c), or NULL */
     uint64_t after_at;         /* where its scratch begins */
     const void *plan;          /* the kind's own */
 };
@@ -158,7 +158,7 @@ int gmi_sum_of_rows(const gmi_instr *it, int64_t *n, int64_t *inner);
 gmi_instr_fn gmi_conv_instr; /* of conv, conv_dx and conv_dw */
 gmi_instr_fn gmi_gemm_instr;
 
-/* ---- epilogue.c: elementwise instructions that follow a convolution become part of it ---- */
+/* ---- epilogue.c: elementwise instructions that follow a convolution or a product become part of it ---- */
 gm_status gmi_attach(gmi_lower *l);
 
 /* ---- memplan.c: offsets for intervals ---- */

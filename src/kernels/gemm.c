@@ -110,7 +110,6 @@ int gmi_gemm_plan_init(gmi_gemm_plan *p, const gmi_kernels *t, int32_t max_tasks
     return sizes(p, &q, t);
 }
 
-#if GM_TRAINING
 int gmi_gemm_task_rows(const gmi_gemm_plan *p, int32_t task, int64_t *m0, int64_t *m1)
 {
     const problem q = fold(p);
@@ -119,7 +118,6 @@ int gmi_gemm_task_rows(const gmi_gemm_plan *p, int32_t task, int64_t *m0, int64_
     *m0 = gmi_part(q.m, parts, task), *m1 = gmi_part(q.m, parts, task + 1);
     return 1;
 }
-#endif
 
 /* ---- execution ---- */
 typedef struct run {

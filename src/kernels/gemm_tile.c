@@ -161,7 +161,8 @@ static void store_part(const gmi_tile_args *ta, int32_t r0, int32_t m, const gmi
             const int64_t end = ta->len[s] * a_cs;                                                                                                   \
             int64_t at = 0;                                                                                                                          \
             if (ta->b_seg) b = ta->b_seg[s] + j;                                                                                                     \
-            const gmi_real *group[] = {b, b + b_ps, b + 2 * b_ps, b + 3 * b_ps};                                                                     \
+            const gmi_real *group[4];                                                                                                                \
+            for (int g = 0; g < ((COUNT) + NV - 1) / NV; g++) group[g] = b + g * b_ps;                                                               \
             if (QUICK && ta->a_side && b_rs == NR) {                                                                                                 \
                 const gmi_real *side = a[0];                                                                                                         \
                 for (; at + 3 * a_cs < end; at += 4 * a_cs) {                                                                                        \

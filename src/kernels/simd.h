@@ -88,7 +88,7 @@
 
 /* s = fma(a, b, s), the sum staying in its register: compilers put it into that of a or b when this is their last use, and then move it back. */
 #if defined(__GNUC__) && GMI_ISA_ID == 4
-#define VF_ADD_PRODUCT(s, a, b) __asm__("vfmadd231ps %2, %1, %0" : "+v"(s) : "v"(a), "v"(b))
+#define VF_ADD_PRODUCT(s, a, b) __asm__("vfmadd231ps {%2, %1, %0|%0, %1, %2}" : "+v"(s) : "v"(a), "v"(b))
 #else
 #define VF_ADD_PRODUCT(s, a, b) ((s) = vf_fma((a), (b), (s)))
 #endif

@@ -137,7 +137,7 @@ gm_status gmi_core_check_values(const gmi_core *m, const gmi_real *x, int64_t n,
     const gmi_real a = (gmi_real)lo, b = (gmi_real)hi;
     const int bounded = lo <= hi;
     const gmi_real least = bounded ? GMI_MAX(a, -GMI_REAL_MAX) : -GMI_REAL_MAX, most = bounded ? GMI_MIN(b, GMI_REAL_MAX) : GMI_REAL_MAX;
-    if (m->within(n * m->elems, x, least, most)) return GM_OK;
+    if (m->within && m->within(n * m->elems, x, least, most)) return GM_OK;
     for (int64_t r = 0; r < n; r++) {
         const gmi_real *row = x + r * m->elems;
         for (int64_t i = 0; i < m->elems; i++) {

@@ -34,7 +34,7 @@ struct gmi_core {
     gmi_scaler scaler;
     int32_t scaler_fitted; /* on data */
     int64_t elems;        /* of one sample */
-    gmi_within_fn *within; /* the check of values at the context's level */
+    gmi_within_fn *within; /* the check of values at the context's level, NULL in builds for devices */
     uint64_t seed;
     gm_params *weights, *average;
     int64_t average_at, average_state_at; /* where the average's first parameter and state stand in weights: it may cover a part of them */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* epilogue.c: elementwise instructions that follow a convolution or a matrix product become part of it.
  *
- * A convolution writes its result block by block, a task of a product some whole rows. An elementwise instruction that reads it in step (bias and activation, the gradient of an activation, with the sums
- * batch norm wants), or a sum over all pixels, runs on each block while that is in the caches, instead of reading everything again from memory, after one more barrier. What else it reads must be
- * there before the convolution begins. The same operations on the same numbers, sums in the same blocks: not a bit changes.
+ * A convolution writes its result block by block, a task of a product some whole rows. An elementwise instruction that reads it in step (bias and activation, the
+ * gradient of an activation, with the sums batch norm wants), or a sum over all pixels, runs on each piece while that is in the caches, instead of reading
+ * everything again from memory after one more barrier. What else it reads must be there before the host begins. The same operations on the same numbers, sums in
+ * the same blocks: not a bit changes.
  * Sums need tasks that end where blocks of GMI_RB pixels do; a host cut by channels or columns keeps its followers apart.
  * Not here: the pieces themselves (kernels/conv*.c), running them (elem_run.c, lower_linear.c). */
 #include "exec/elem_plan.h"

@@ -305,27 +305,28 @@ static void call_optim(const kernel_case *k, const gmi_kernels *t)
 #else
 #define FMA fmaf
 #endif
-static int tile_once(const gmi_kernels *t, int32_t m, int32_t n, int accumulate, int kind)
+/* side: the rows lie side by side, with a step of `side` from term to term; 0 = three segments of rows that lie apart */
+static int tile_once(const gmi_kernels *t, int32_t m, int32_t n, int accumulate, int kind, int32_t side)
 {
     enum { SEG = 3, LONG = 9 };
     static gmi_real am[SEG * GMI_MR_MAX * LONG * 2], bm[SEG * LONG * 64], c[GMI_MR_MAX * 80], want[GMI_MR_MAX * 80];
     const gmi_real *a[SEG * GMI_MR_MAX];
-    int64_t len[SEG] = {LONG, 0, 5}, ldc = t->nr + 7;
+    int64_t len[SEG] = {LONG, 0, 5}, ldc = t->nr + 7, segments = side ? 1 : SEG, cs = side ? side : 2;
     gmi_tile_args args;
     state = (uint64_t)(m * 64 + n);
     for (size_t i = 0; i < sizeof am / sizeof am[0]; i++) am[i] = number(kind, 0);
     for (size_t i = 0; i < sizeof bm / sizeof bm[0]; i++) bm[i] = number(kind, 0);
     for (size_t i = 0; i < sizeof c / sizeof c[0]; i++) c[i] = want[i] = number(0, 0);
-    for (int i = 0; i < SEG * GMI_MR_MAX; i++) a[i] = am + i * LONG * 2;
+    for (int i = 0; i < SEG * GMI_MR_MAX; i++) a[i] = side ? am + i : am + i * LONG * 2;
     for (int32_t i = 0; i < m; i++)
         for (int32_t j = 0; j < n; j++) {
             gmi_real s = 0;
-            for (int64_t seg = 0, row = 0; seg < SEG; seg++)
-                for (int64_t e = 0; e < len[seg]; e++, row++) s = FMA(a[seg * GMI_MR_MAX + i][e * 2], bm[row * t->nr + j], s);
+            for (int64_t seg = 0, row = 0; seg < segments; seg++)
+                for (int64_t e = 0; e < len[seg]; e++, row++) s = FMA(a[seg * GMI_MR_MAX + i][e * cs], bm[row * t->nr + j], s);
             want[i * ldc + j] = accumulate ? want[i * ldc + j] + s : s;
         }
     memset(&args, 0, sizeof args);
-    args.segments = SEG, args.a = a, args.len = len, args.a_cs = 2, args.b = bm, args.c = c, args.ldc = ldc, args.m = m, args.n = n, args.accumulate = accumulate;
+    args.segments = segments, args.a = a, args.len = len, args.a_cs = cs, args.a_side = side > 0, args.b = bm, args.c = c, args.ldc = ldc, args.m = m, args.n = n, args.accumulate = accumulate;
     t->tile(&args);
     for (size_t i = 0; i < sizeof c / sizeof c[0]; i++)
         if (differ(c[i], want[i])) {
@@ -340,7 +341,10 @@ static void check_tile(const gmi_kernels *t)
     now_kernel = "tile";
     for (int32_t m = 1; good && m <= t->mr; m++)
         for (int32_t n = 1; good && n <= t->nr; n++)
-            for (int kind = 0; good && kind < 3; kind++) good = tile_once(t, m, n, n % 2, kind);
+            for (int kind = 0; good && kind < 3; kind++) {
+                if (m <= t->mr_apart || !t->mr_apart) good = tile_once(t, m, n, n % 2, kind, 0);
+                good = good && tile_once(t, m, n, n % 2, kind, m) && tile_once(t, m, n, n % 2, kind, m + 1);
+            }
     ok(good, "%s tile = fma in order, %d x %d", gm_simd_name(t->level), t->mr, t->nr);
 }
 
@@ -480,10 +484,11 @@ static void bench_tile(const gmi_kernels *t)
     for (int i = 0; i < GMI_MR_MAX; i++) a[i] = am + i * K;
     memset(&args, 0, sizeof args);
     args.segments = 1, args.a = a, args.len = &len, args.a_cs = 1, args.b = bm, args.c = c, args.ldc = t->nr, args.m = t->mr, args.n = t->nr;
+    if (t->mr_apart) args.m = t->mr_apart;
     for (int r = 0; r < 7; r++) {
         double t0 = seconds(), dt;
         for (int i = 0; i < 20; i++) t->tile(&args);
-        dt = (seconds() - t0) / 20 / ((double)K * t->mr * t->nr);
+        dt = (seconds() - t0) / 20 / ((double)K * args.m * t->nr);
         if (dt < best) best = dt;
     }
     printf("%-8s %-20s %8.3f ns, %.2f G/s\n", gm_simd_name(t->level), "tile, per fma", best * 1e9, 1e-9 / best);

@@ -206,9 +206,14 @@ static void row_group(const gmi_block *blk, const strip *s, gmi_tile_args *ta, i
 /* Groups of at most mr rows, nearly equal: a group of five costs five sixths of one of six, a group of one much more than a sixth. Above 6
  * rows, and in builds for devices, tiles exist for even numbers of rows only (gemm_tile.c): there all groups but the last are even, or each odd one would
  * compute a row for nothing. */
+static int64_t group_max(const gmi_block *blk)
+{
+    return GM_TRAINING && !blk->prepare ? blk->t->mr_apart : blk->t->mr;
+}
+
 static int64_t count_groups(const gmi_block *blk, int64_t rows)
 {
-    int64_t mr = blk->t->mr, unit = blk->row_unit;
+    int64_t mr = group_max(blk), unit = blk->row_unit;
     if (!unit) return gmi_ceil_div(rows, mr);
     return rows / unit * gmi_ceil_div(unit, mr) + gmi_ceil_div(rows % unit, mr);
 }
@@ -221,7 +226,7 @@ static int64_t cut_rows(int64_t mr, int64_t rows, int64_t groups, int64_t g)
 
 static int64_t group_start(const gmi_block *blk, int64_t rows, int64_t groups, int64_t g)
 {
-    int64_t unit = blk->row_unit, mr = blk->t->mr, per, u, left;
+    int64_t unit = blk->row_unit, mr = group_max(blk), per, u, left;
     if (!unit) return cut_rows(mr, rows, groups, g);
     per = gmi_ceil_div(unit, mr), u = g / per, left = GMI_MIN(unit, rows - u * unit);
     return u * unit + cut_rows(mr, left, GMI_MAX(1, gmi_ceil_div(left, mr)), g % per);

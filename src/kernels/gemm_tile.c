@@ -14,6 +14,9 @@
 #if GMI_ISA_ID == 3
 #define MR 6
 #define NV 2
+#elif GMI_ISA_ID == 4 && GM_TRAINING
+#define MR 14
+#define NV 2
 #elif GMI_ISA_ID == 4
 #define MR 12
 #define NV 2
@@ -33,7 +36,8 @@
 #define NR (NV * GMI_W)
 /* A build for devices takes the next even number of rows, in less room. */
 #define ODD_ROWS GM_TRAINING
-#define HALVES (MR > 8 && GM_TRAINING) /* tiles of half the rows over two groups of columns */
+#define WIDE (MR > 12) /* rows in place: tiles of half the rows over two groups of columns; rows side by side: all rows, most as operands in memory */
+#define MR_ROWS (MR < 12 ? MR : 12) /* of a tile whose rows do not lie side by side */
 #define QUICK (GMI_ISA_ID == 4) /* loops for the common ways in which A and b lie */
 #define SOME (GM_TRAINING && GMI_ISA_ID == 4) /* masked stores; others go by way of `spill` */
 
@@ -54,6 +58,7 @@
 #define ROWS8(X, V) ROWS6(X, V) X(6, V) X(7, V)
 #define ROWS10(X, V) ROWS8(X, V) X(8, V) X(9, V)
 #define ROWS12(X, V) ROWS10(X, V) X(10, V) X(11, V)
+#define ROWS14(X, V) ROWS12(X, V) X(12, V) X(13, V)
 
 /* sums, rows of A, a row of B over one or more groups of nr columns, one term */
 #define SUM(r, v) vf s##r##_##v = vf_zero();
@@ -143,6 +148,18 @@ static void store_part(const gmi_tile_args *ta, int32_t r0, int32_t m, const gmi
     }
 }
 
+#define FINISH(ROWS, V)                                                                                                                              \
+    if (SOME && !whole) {                                                                                                                            \
+        ROWS(ROW_STORE_SOME, V)                                                                                                                      \
+        return;                                                                                                                                      \
+    }                                                                                                                                                \
+    ROWS(C_POINTER, V)                                                                                                                               \
+    if (whole && ta->accumulate) {                                                                                                                   \
+        ROWS(ROW_ADD, V)                                                                                                                             \
+    }                                                                                                                                                \
+    ROWS(ROW_STORE, V)                                                                                                                               \
+    if (!whole) store_part(ta, r0, m, spill, width, j, n);
+
 /* One tile of the m <= ROWS rows of ta from r0 on (those that are missing repeat the first and are not stored) and columns [j, j + n), n <= the COUNT vectors
  * of V. */
 #define DEFINE_TILE(name, ROWS, V, ROW_COUNT, COUNT)                                                                                                 \
@@ -151,7 +168,7 @@ static void store_part(const gmi_tile_args *ta, int32_t r0, int32_t m, const gmi
         enum { width = (COUNT) * GMI_W };                                                                                                            \
         gmi_real spill[(ROW_COUNT) * width];                                                                                                         \
         const int64_t a_cs = ta->a_cs, b_ps = ta->b_ps, b_rs = ta->b_rs ? ta->b_rs : NR;                                                             \
-        if (!HALVES) r0 = 0, m = ta->m;                                                                                                              \
+        if (!WIDE) r0 = 0, m = ta->m;                                                                                                              \
         const int32_t whole = n >= width;                                                                                                            \
         ROWS(ROW_SUMS, V)                                                                                                                            \
         (void)b_ps;                                                                                                                                  \
@@ -200,19 +217,56 @@ static void store_part(const gmi_tile_args *ta, int32_t r0, int32_t m, const gmi
                 ROWS(ROW_FMA, V)                                                                                                                     \
             }                                                                                                                                        \
         }                                                                                                                                            \
-        {                                                                                                                                            \
-            if (SOME && !whole) {                                                                                                                    \
-                ROWS(ROW_STORE_SOME, V)                                                                                                              \
-                return;                                                                                                                              \
-            }                                                                                                                                        \
-            ROWS(C_POINTER, V)                                                                                                                       \
-            if (whole && ta->accumulate) {                                                                                                           \
-                ROWS(ROW_ADD, V)                                                                                                                     \
-            }                                                                                                                                        \
-            ROWS(ROW_STORE, V)                                                                                                                       \
-            if (!whole) store_part(ta, r0, m, spill, width, j, n);                                                                                   \
-        }                                                                                                                                            \
+        FINISH(ROWS, V)                                                                                                                              \
     }
+
+#if WIDE
+/* The same for rows that lie side by side. An operand in memory saves the instruction that loads it but is loaded again for each vector of b; five rows of seven
+ * keep loads below two a cycle, and all where there is one vector. */
+#define FMA_AT(r, v) VF_ADD_PRODUCT_AT(s##r##_##v, side + (r) + ahead * rows, b##v);
+#define ROW_SIDE(r, V)                                                                                                                               \
+    if ((r) * 5 % 7 < 5 || width == GMI_W) {                                                                                                         \
+        V(FMA_AT, r)                                                                                                                                 \
+    } else {                                                                                                                                         \
+        const vf x = vf_set1(side[(r) + ahead * rows]);                                                                                              \
+        V(FMA, r)                                                                                                                                    \
+    }
+#define DEFINE_SIDE(name, ROWS, V, ROW_COUNT, COUNT)                                                                                                 \
+    static void name(const gmi_tile_args *ta, int32_t r0, int32_t m, const gmi_real *b, int64_t j, int64_t n)                                        \
+    {                                                                                                                                                \
+        enum { width = (COUNT) * GMI_W, rows = (ROW_COUNT) };                                                                                        \
+        gmi_real spill[rows * width];                                                                                                                \
+        const gmi_real *side = ta->a[0], *group[1];                                                                                                  \
+        const int64_t end = ta->len[0], step = ta->a_cs;                                                                                             \
+        const int32_t whole = n >= width;                                                                                                            \
+        int64_t at = 0;                                                                                                                              \
+        ROWS(ROW_SUMS, V)                                                                                                                            \
+        ROWS(ROW_AHEAD, V)                                                                                                                           \
+        group[0] = b;                                                                                                                                \
+        for (; step == rows && at + 4 <= end; at += 4) {                                                                                             \
+            TERM(0, ROWS, ROW_SIDE, V)                                                                                                               \
+            TERM(1, ROWS, ROW_SIDE, V)                                                                                                               \
+            TERM(2, ROWS, ROW_SIDE, V)                                                                                                               \
+            TERM(3, ROWS, ROW_SIDE, V)                                                                                                               \
+            NEXT_TERMS(4, COUNT)                                                                                                                     \
+            side += 4 * rows;                                                                                                                        \
+            GMI_HOLD_INDEX(side);                                                                                                                    \
+        }                                                                                                                                            \
+        for (; at < end; at++, side += step) {                                                                                                       \
+            TERM(0, ROWS, ROW_SIDE, V)                                                                                                               \
+            NEXT_TERMS(1, COUNT)                                                                                                                     \
+        }                                                                                                                                            \
+        FINISH(ROWS, V)                                                                                                                              \
+    }
+DEFINE_SIDE(side8, ROWS8, VECS, 8, NV)
+DEFINE_SIDE(side10, ROWS10, VECS, 10, NV)
+DEFINE_SIDE(side12, ROWS12, VECS, 12, NV)
+DEFINE_SIDE(side14, ROWS14, VECS, 14, NV)
+DEFINE_SIDE(thin8, ROWS8, VEC1, 8, 1)
+DEFINE_SIDE(thin10, ROWS10, VEC1, 10, 1)
+DEFINE_SIDE(thin12, ROWS12, VEC1, 12, 1)
+DEFINE_SIDE(thin14, ROWS14, VEC1, 14, 1)
+#endif
 
 typedef void tile_part(const gmi_tile_args *ta, int32_t r0, int32_t m, const gmi_real *b, int64_t j, int64_t n);
 #define DEFINE_BOTH(m)                                                                                                                               \
@@ -242,7 +296,7 @@ DEFINE_TILE(groups2, ROWS2, VEC4, 2, 4)
 #if ODD_ROWS && MR > 6
 DEFINE_TILE(groups3, ROWS3, VEC4, 3, 4)
 #endif
-#if HALVES
+#if WIDE
 /* 6 rows over two groups of columns load fewer numbers for their sums than 12 over one. */
 DEFINE_TILE(groups4, ROWS4, VEC4, 4, 4)
 DEFINE_TILE(groups5, ROWS5, VEC4, 5, 4)
@@ -255,7 +309,7 @@ DEFINE_BOTH(8)
 DEFINE_BOTH(10)
 DEFINE_BOTH(12)
 #endif
-static tile_part *const parts[MR + 1][2] = {PAIR(1), PAIR(1), PAIR(2),
+static tile_part *const parts[MR_ROWS + 1][2] = {PAIR(1), PAIR(1), PAIR(2),
 #if MR > 2
 #if ODD_ROWS
                                             PAIR(3), PAIR(4),
@@ -279,7 +333,7 @@ static tile_part *const parts[MR + 1][2] = {PAIR(1), PAIR(1), PAIR(2),
 };
 
 /* The tile of m rows over more than nr columns; m <= GROUPS_MAX. */
-#if HALVES
+#if WIDE
 #define GROUPS_MAX 6
 static tile_part *const several[] = {groups1, groups1, groups2, groups3, groups4, groups5, groups6};
 #define SEVERAL(m) several[m]
@@ -294,13 +348,20 @@ static tile_part *const several[] = {groups1, groups1, groups2, groups3, groups4
 #define SEVERAL(m) NULL
 #endif
 
+#if WIDE
+#define SIDE_ROWS 8 /* from here on */
+static tile_part *const beside[][2] = {{thin8, side8}, {thin10, side10}, {thin12, side12}, {thin14, side14}};
+#endif
+
 static void tile(const gmi_tile_args *ta)
 {
     for (int64_t j = 0; j < ta->n;) {
         int64_t n = ta->n - j, width = NR;
         const gmi_real *b = ta->b_seg ? NULL : ta->b + j / NR * ta->b_ps;
-#if HALVES
-        if (ta->m > 6 && n > NR) {
+#if WIDE
+        if (ta->m >= SIDE_ROWS - 1 && ta->a_side && (!ta->b_rs || ta->b_rs == NR)) {
+            beside[(ta->m + 1 - SIDE_ROWS) / 2][n > GMI_W](ta, 0, ta->m, b, j, n < width ? n : width);
+        } else if (ta->m > 6 && n > NR) {
             width = 2 * NR, n = n < width ? n : width;
             SEVERAL((ta->m + 1) / 2)(ta, 0, (ta->m + 1) / 2, b, j, n);
             SEVERAL(ta->m / 2)(ta, (ta->m + 1) / 2, ta->m / 2, b, j, n);
@@ -360,6 +421,7 @@ gmi_kernels_fill_fn GMI_FILL(gemm_tile);
 void GMI_FILL(gemm_tile)(gmi_kernels *t)
 {
     t->mr = MR;
+    if (GM_TRAINING) t->mr_apart = MR_ROWS;
     t->nr = NR;
     t->tile = tile;
     t->transpose = transpose;

@@ -129,6 +129,7 @@ typedef struct gmi_kernels {
     gmi_within_fn *all_within;
     void (*sumsq_blocks)(int64_t n, const gmi_real *x, gmi_real *out); /* out[b] = block b's sum of squares, ceil(n / GMI_RB) blocks */
     int32_t mr, nr;    /* register tile of gemm: rows, columns */
+    int32_t mr_apart;  /* rows of a tile whose rows do not lie side by side (0 in builds for devices: mr) */
     gmi_tile_fn *tile; /* see gemm.h */
     /* out[j * ldo + i] = x[i * ldx + j] for i < rows, j < cols; x and out do not overlap */
     void (*transpose)(int64_t rows, int64_t cols, const gmi_real *x, int64_t ldx, gmi_real *out, int64_t ldo);

@@ -89,6 +89,8 @@
 /* s = fma(a, b, s), the sum staying in its register: compilers put it into that of a or b when this is their last use, and then move it back. */
 #if defined(__GNUC__) && GMI_ISA_ID == 4
 #define VF_ADD_PRODUCT(s, a, b) __asm__("vfmadd231ps {%2, %1, %0|%0, %1, %2}" : "+v"(s) : "v"(a), "v"(b))
+/* the same with the number at p for all lanes, not loaded by an instruction of its own */
+#define VF_ADD_PRODUCT_AT(s, p, b) __asm__("vfmadd231ps {%2%{1to16%}, %1, %0|%0, %1, %2%{1to16%}}" : "+v"(s) : "v"(b), "m"(*(p)))
 #else
 #define VF_ADD_PRODUCT(s, a, b) ((s) = vf_fma((a), (b), (s)))
 #endif

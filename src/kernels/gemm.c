@@ -12,13 +12,14 @@
 #include "kernels/block.h"
 
 /* plan->priv */
-enum { MODE, CUT_BATCH, CUT_ROWS, CUT_COLS, CUT_SLABS, BLOCK_ROWS, BLOCK_COLS, PACK_PHASE };
+enum { MODE, CUT_BATCH, CUT_ROWS, CUT_COLS, CUT_SLABS, BLOCK_ROWS, BLOCK_COLS, PREPARE };
 
 #define FEW_ROWS 8             /* up to here packing costs more than it brings */
 #define PACK_COST 3.0          /* of one group of columns for one term, see gmi_choose_grid */
 #define BLOCK_BYTES (256 * 1024) /* of packed B that stays in the second-level cache */
 #define LONG_M 1024          /* rows that leave the cache before the next block of columns needs them again: then blocks are wider */
 #define BLOCK_M 128          /* rows whose sums stay there too */
+#define SIDE_COLS 192        /* columns that repay copying rows of A side by side for a better tile */
 
 /* The problem with batch steps that are rows of one larger product folded into m. */
 typedef struct problem {
@@ -54,11 +55,12 @@ static int32_t choose_grid(gmi_gemm_plan *p, const problem *q, const gmi_kernels
 static void choose_blocks(gmi_gemm_plan *p, const problem *q, const gmi_kernels *t)
 {
     int64_t groups = gmi_ceil_div(gmi_ceil_div(q->n, t->nr), p->priv[CUT_COLS]), rows = gmi_ceil_div(q->m, p->priv[CUT_ROWS]);
-    int64_t bytes = p->a_cs != 1 ? 8 * BLOCK_BYTES : rows > LONG_M ? 4 * BLOCK_BYTES : BLOCK_BYTES;
+    int64_t bytes = p->priv[PREPARE] ? 8 * BLOCK_BYTES : rows > LONG_M ? 4 * BLOCK_BYTES : BLOCK_BYTES;
     int64_t per = GMI_MAX(1, bytes / (t->nr * (int64_t)sizeof(gmi_real) * GMI_MAX(1, GMI_MIN(q->k, GMI_KC))));
     if (p->priv[MODE] == GMI_B_LOCAL && q->m <= t->mr) per = 1; /* a piece serves once: it need not leave the first cache */
     p->priv[BLOCK_COLS] = gmi_ceil_div(groups, GMI_MAX(1, gmi_ceil_div(groups, per))) * t->nr;
-    p->priv[BLOCK_ROWS] = GMI_MAX(1, p->priv[MODE] == GMI_B_LOCAL ? rows : gmi_ceil_div(rows, GMI_MAX(1, gmi_ceil_div(rows, BLOCK_M))));
+    p->priv[BLOCK_ROWS] = GMI_MAX(1, rows);
+    if (p->priv[MODE] != GMI_B_LOCAL && rows > BLOCK_M) p->priv[BLOCK_ROWS] = gmi_ceil_div(gmi_ceil_div(rows, gmi_ceil_div(rows, BLOCK_M)), t->mr) * t->mr;
 }
 
 /* Elements of a task's own packed B: a group of columns, a block, or a chunk when the prepared rows of A stay. */
@@ -67,7 +69,7 @@ static int64_t b_pack_size(const gmi_gemm_plan *p, const problem *q, const gmi_k
     int64_t klen = GMI_MIN(q->k, GMI_KC), width = p->priv[BLOCK_COLS];
     if (p->priv[MODE] == GMI_B_DIRECT) return t->nr * klen;
     if (p->priv[MODE] != GMI_B_LOCAL) return 0;
-    if (p->a_cs == 1 || p->priv[BLOCK_ROWS] > GMI_WHOLE_ROWS) return width * klen;
+    if (!p->priv[PREPARE] || p->priv[BLOCK_ROWS] > GMI_WHOLE_ROWS) return width * klen;
     return GMI_MIN(width * klen, gmi_block_chunk_size(t));
 }
 
@@ -75,7 +77,7 @@ static int sizes(gmi_gemm_plan *p, const problem *q, const gmi_kernels *t)
 {
     int64_t width = p->priv[BLOCK_COLS], rows = p->priv[BLOCK_ROWS], mode = p->priv[MODE], area;
     uint64_t thread = 64, shared = 0;
-    if (p->a_cs != 1 && gmi_add_bytes(&thread, gmi_block_a_size(t, gmi_block_slots(t, rows)), sizeof(gmi_real))) return -1;
+    if (p->priv[PREPARE] && gmi_add_bytes(&thread, gmi_block_a_size(t, gmi_block_slots(t, rows)), sizeof(gmi_real))) return -1;
     if (gmi_add_bytes(&thread, b_pack_size(p, q, t), sizeof(gmi_real))) return -1;
     if (q->k > GMI_SLAB_TERMS && gmi_add_bytes(&thread, rows * width, sizeof(gmi_real))) return -1;
     if (mode == GMI_B_READY || mode == GMI_B_FILL)
@@ -103,10 +105,10 @@ int gmi_gemm_plan_init(gmi_gemm_plan *p, const gmi_kernels *t, int32_t max_tasks
     p->priv[MODE] = p->b_cs == 1 && q.m <= FEW_ROWS && (private_b || !p->keep_b) ? GMI_B_DIRECT : GMI_B_FILL;
     share = choose_grid(p, &q, t, gmi_worth_tasks((double)area * (double)q.k, max_tasks), lives);
     if (p->priv[MODE] == GMI_B_FILL) p->priv[MODE] = share ? GMI_B_READY : lives ? GMI_B_FILL : GMI_B_LOCAL;
+    p->priv[PREPARE] = p->a_cs != 1 || (GM_TRAINING && t->mr_apart < t->mr && p->priv[MODE] != GMI_B_DIRECT && q.m >= t->mr && q.n / p->priv[CUT_COLS] >= SIDE_COLS);
     choose_blocks(p, &q, t);
-    p->priv[PACK_PHASE] = p->priv[MODE] == GMI_B_READY;
     p->tasks = (int32_t)(p->priv[CUT_BATCH] * p->priv[CUT_ROWS] * p->priv[CUT_COLS] * p->priv[CUT_SLABS]);
-    p->phases = 1 + (int32_t)p->priv[PACK_PHASE] + (p->priv[CUT_SLABS] > 1);
+    p->phases = 1 + (p->priv[MODE] == GMI_B_READY) + (p->priv[CUT_SLABS] > 1);
     return sizes(p, &q, t);
 }
 
@@ -148,6 +150,13 @@ static void prepare_rows(const gmi_block *blk, int64_t k0, int64_t klen, const i
 {
     const run *r = blk->user;
     int64_t rs = r->p->a_rs, cs = r->p->a_cs;
+    if (GM_TRAINING && cs == 1) {
+        for (int32_t g = 0; g < count; g++) {
+            int64_t m = first[g + 1] - first[g];
+            blk->t->transpose(m, klen, r->a + first[g] * rs + k0, rs, gmi_block_slot(blk, g), m);
+        }
+        return;
+    }
     for (int64_t t = 0; t < klen; t += 4)
         for (int32_t g = 0; g < count; g++) {
             int64_t m = first[g + 1] - first[g], n = GMI_MIN(4, klen - t);
@@ -175,10 +184,10 @@ static void run_init(run *r, const gmi_gemm_plan *p, const gmi_kernels *t, const
     r->p = p, r->io = io, r->q = fold(p), r->a = io->a, r->b = io->b, r->c = io->c, r->task = task;
     r->blk.t = t, r->blk.k = r->q.k, r->blk.n = r->q.n, r->blk.pack = pack_of_b, r->blk.user = r;
     r->blk.mode = (gmi_block_mode)mode, r->blk.packed = shared, r->blk.b = io->b, r->blk.b_rs = p->b_rs, r->blk.ptr = r->ptr, r->blk.len = r->len;
-    r->blk.prepare = p->a_cs == 1 ? NULL : prepare_rows, r->blk.rows = p->a_cs == 1 ? rows_in_place : gmi_block_prepared;
+    r->blk.prepare = p->priv[PREPARE] ? prepare_rows : NULL, r->blk.rows = p->priv[PREPARE] ? gmi_block_prepared : rows_in_place;
     r->blk.slots = gmi_block_slots(t, p->priv[BLOCK_ROWS]);
     r->blk.a_pack = s;
-    r->blk.b_pack = s + (p->a_cs == 1 ? 0 : gmi_block_a_size(t, r->blk.slots));
+    r->blk.b_pack = s + (p->priv[PREPARE] ? gmi_block_a_size(t, r->blk.slots) : 0);
     r->blk.slab = r->blk.b_pack + b_pack_size(p, &r->q, t);
     if (p->priv[CUT_SLABS] > 1)
         r->partial = shared + (mode == GMI_B_READY || mode == GMI_B_FILL ? gmi_ceil_div(r->q.n, t->nr) * t->nr * r->q.k : 0);
@@ -250,7 +259,7 @@ void gmi_gemm_run(const gmi_gemm_plan *p, const gmi_kernels *t, const gmi_gemm_i
         return;
     }
     run_init(&r, p, t, io, task, scratch);
-    if (p->priv[PACK_PHASE] && phase == 0) {
+    if (p->priv[MODE] == GMI_B_READY && phase == 0) {
         if (!(p->keep_b && io->packed)) pack_all(&r);
     } else if (p->priv[CUT_SLABS] > 1 && phase == p->phases - 1) {
         add_slabs(&r);

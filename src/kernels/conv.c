@@ -180,6 +180,16 @@ static int64_t packed_size(const gmi_gather *g, const gmi_kernels *t)
     return g->groups * g->kh * g->kw * g->scg * (gmi_ceil_div(g->ocg, t->nr) * t->nr);
 }
 
+/* Pixels that are whole tiles in each phase: a block of a multiple of them leaves no narrow tile. */
+static int64_t whole_tiles(const gmi_gather *g, const gmi_kernels *t)
+{
+    int64_t rows = t->mr_apart, line = g->ow / g->pw;
+    if (g->ph * g->pw == 1) return rows;
+    while (rows > 1 && line % 2 == 0 && rows % 2 == 0) rows /= 2, line /= 2;
+    while (rows > 1 && line % 3 == 0 && rows % 3 == 0) rows /= 3, line /= 3;
+    return rows * g->ph * g->ow;
+}
+
 static int plan_gather(gmi_conv_plan *p, const gmi_kernels *t, int32_t max_tasks)
 {
     gmi_gather g = gmi_gather_of(p);
@@ -197,6 +207,10 @@ static int plan_gather(gmi_conv_plan *p, const gmi_kernels *t, int32_t max_tasks
     p->priv[BLOCK_COLS] = gmi_ceil_div(groups, GMI_MAX(1, blocks)) * t->nr;
     pixels = gmi_ceil_div(pixels, grid.rows), blocks = gmi_ceil_div(pixels, BLOCK_M * GMI_MIN(phases, 4));
     p->priv[BLOCK_PIXELS] = GMI_MAX(1, gmi_ceil_div(pixels, GMI_MAX(1, blocks)));
+    if (GM_TRAINING && blocks > 1) {
+        int64_t whole = whole_tiles(&g, t);
+        p->priv[BLOCK_PIXELS] = GMI_MAX(1, gmi_ceil_div(p->priv[BLOCK_PIXELS] - whole / 4, whole)) * whole;
+    }
     p->tasks = (int32_t)(grid.rows * grid.cols), p->phases = grid.rows > 1 ? 2 : 1;
     per = p->priv[BLOCK_PIXELS];
     if (gmi_add_bytes(&shared, packed_size(&g, t), sizeof(gmi_real)) || gmi_add_bytes(&thread, GMI_MR_MAX * GMI_KC + 4, sizeof(gmi_real)) ||

@@ -138,9 +138,9 @@ static void check(const sizes *s, int what, int32_t threads, int want)
 
 int main(void)
 {
-    static const sizes wide = {64, 8, 32, 16, 0}, image = {16, 1, 24, 28, 0}, odd = {7, 24, 19, 14, 1}, up = {64, 16, 32, 4, 1}, few = {24, 32, 3, 8, 1}, many = {2, 8, 600, 8, 0},
+    static const sizes wide = {64, 8, 32, 16, 0}, image = {16, 1, 24, 28, 0}, odd = {3, 24, 19, 14, 1}, pieces = {7, 24, 19, 14, 1}, up = {64, 16, 32, 4, 1}, few = {24, 32, 3, 8, 1}, many = {2, 8, 600, 8, 0},
                        rows = {192, 70, 200, 0, 0}, tall = {2100, 30, 40, 0, 0}, flat = {3, 300, 2000, 0, 0}, long_sums = {20, 17000, 24, 0, 0};
-    const sizes *all[] = {&wide, &image, &odd, &up, &few, &many, &rows, &tall, &flat, &long_sums};
+    const sizes *all[] = {&wide, &image, &odd, &up, &few, &many, &rows, &tall, &flat, &long_sums, &pieces};
     for (int what = 0; what < 3; what++) {
         for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
             for (int32_t threads = 1; threads <= 3; threads++) check(all[i], what, threads, -1);
@@ -151,6 +151,7 @@ int main(void)
     check(&few, GATED, 2, 1);     /* the planar way */
     check(&odd, GATED, 1, 1);
     check(&odd, GATED_SUM, 2, 0); /* tasks end inside blocks */
+    check(&pieces, GATED_SUM, 2, 1); /* more pieces than threads, of whole blocks */
     check(&many, GATED, 1, 0);    /* columns of a block do not reach over all channels */
     check(&rows, GATED, 2, 1);
     check(&long_sums, GATED, 3, 1); /* cut along the terms: rows are finished by the last phase */

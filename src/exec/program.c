@@ -64,7 +64,7 @@ static gm_status plan_memory(gmi_lower *l)
         if (p->values[i].home == GMI_HOME_ARENA) p->values[i].offset = iv[i].offset;
     for (int32_t i = 0; i < p->n_instrs; i++) {
         p->scratch_bytes = GMI_MAX(p->scratch_bytes, (p->instrs[i].scratch + 63) / 64 * 64);
-        p->max_tasks = GMI_MAX(p->max_tasks, p->instrs[i].tasks);
+        p->max_tasks = GMI_MAX(p->max_tasks, GMI_MIN(p->instrs[i].tasks, p->threads));
     }
     return GM_OK;
 }
@@ -125,7 +125,7 @@ static gm_status compile(gm_graph *g, int32_t n, const gm_node *outputs, gm_prog
     memset(&l, 0, sizeof l);
     l.ctx = g->ctx;
     l.p = p;
-    l.tasks = GMI_MAX(1, g->ctx->threads);
+    l.tasks = p->threads = GMI_MAX(1, g->ctx->threads);
     gmi_arena_init(&l.tmp, g->ctx);
     gm_status s = ports(p, g, n, outputs) ? GM_E_NOMEM : GM_OK;
     uint32_t *roots = s ? NULL : root_ids(&l, g, n, outputs, &n_roots);

@@ -27,13 +27,13 @@ typedef void gmi_instr_fn(const gmi_instr *it, gm_run *r, int32_t phase, int32_t
 struct gmi_instr {
     gmi_instr_fn *run;
     const char *what;          /* for print and profile */
-    int32_t phases, tasks;     /* tasks of each phase */
+    int32_t phases, tasks;     /* tasks of each phase; more than the program's threads: pieces, handed out as threads become free */
     int32_t n_in, n_out;
     int32_t *in, *out;         /* values */
     int32_t temp;              /* value for shared workspace, or -1 */
     int32_t packed_in;         /* input whose packed form `temp` keeps (a parameter, no backward), or -1 */
     int32_t alias_in, alias_out; /* this output may take this input's place, or -1 */
-    uint64_t scratch;          /* bytes a task */
+    uint64_t scratch;          /* bytes a thread */
     const gmi_instr *after;    /* an elementwise instruction run on each finished piece of a convolution or product (epilogue.c), or NULL */
     uint64_t after_at;         /* where its scratch begins */
     const void *plan;          /* the kind's own */
@@ -70,8 +70,8 @@ struct gm_program {
     int32_t n_leaves;
     int32_t cut;      /* instructions of the first part, 0 = there is one part */
     int32_t backward; /* writes gradients: parameters change between executions */
-    uint64_t arena_bytes, scratch_bytes; /* scratch: a task */
-    int32_t max_tasks;
+    uint64_t arena_bytes, scratch_bytes; /* scratch: a thread */
+    int32_t threads, max_tasks;          /* the most threads at work; the most that an instruction uses */
     gmi_real *constants;
     int64_t n_constants, cap_constants;
 };
@@ -88,6 +88,7 @@ struct gm_run {
     uint64_t seed;
     int64_t step, first;
     int32_t failed;        /* atomic: 1 + instruction that found a bad index */
+    int32_t taken, high;   /* atomic: pieces handed out, those of them from the high end */
     const gmi_instr *current;
     int32_t phase;
     double *seconds;       /* profile: of each instruction, NULL when off */

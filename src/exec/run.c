@@ -103,6 +103,29 @@ static void task_main(void *arg, int32_t i)
     r->current->run(r->current, r, r->phase, i, r->scratch + (uint64_t)i * r->program->scratch_bytes);
 }
 
+/* Thread i takes pieces until there are none: the first one from the low end, the others from the high end, so that from instruction to instruction most of
+ * what a thread reads is what it wrote. Threads are not equally fast, and not for long. */
+static void pieces_main(void *arg, int32_t i)
+{
+    gm_run *r = arg;
+    const gmi_instr *it = r->current;
+    void *scratch = r->scratch + (uint64_t)i * r->program->scratch_bytes;
+    int32_t low = 0;
+    while (gmi_atomic_add(&r->taken, 1) <= it->tasks) it->run(it, r, r->phase, i ? it->tasks - gmi_atomic_add(&r->high, 1) : low++, scratch);
+}
+
+static void exec_phase(gm_run *r, const gmi_instr *it)
+{
+    if (GM_TRAINING && it->tasks > r->program->threads) {
+        r->taken = r->high = 0;
+        gmi_parallel(r->ctx, r->program->threads, pieces_main, r);
+    } else if (it->tasks == 1) {
+        task_main(r, 0);
+    } else {
+        gmi_parallel(r->ctx, it->tasks, task_main, r);
+    }
+}
+
 static void exec_part(gm_run *r, int32_t first, int32_t end)
 {
     const gm_program *p = r->program;
@@ -110,12 +133,7 @@ static void exec_part(gm_run *r, int32_t first, int32_t end)
         const gmi_instr *it = &p->instrs[i];
         double t0 = gmi_profile_now(r);
         r->current = it;
-        for (r->phase = 0; r->phase < it->phases; r->phase++) {
-            if (it->tasks == 1)
-                task_main(r, 0);
-            else
-                gmi_parallel(r->ctx, it->tasks, task_main, r);
-        }
+        for (r->phase = 0; r->phase < it->phases; r->phase++) exec_phase(r, it);
         if (it->packed_in >= 0) r->packed[i] = r->params->version;
         if (r->seconds) r->seconds[i] += gmi_profile_now(r) - t0;
     }

@@ -28,6 +28,15 @@ int64_t gmi_worth_tasks(double terms, int64_t max_tasks)
     return worth < 1 ? 1 : worth < (double)max_tasks ? (int64_t)worth : GMI_MAX(1, max_tasks);
 }
 
+#define PIECES 8             /* a thread, at most */
+#define PIECE_TERMS 2097152.0 /* multiply-adds of a piece, at least: some 30 microseconds */
+
+int64_t gmi_pieces(int64_t tasks, int64_t units, double terms)
+{
+    const int64_t most = GMI_MIN(units, tasks * PIECES), worth = terms < PIECE_TERMS * (double)most ? (int64_t)(terms / PIECE_TERMS) : most;
+    return GM_TRAINING && tasks > 1 && worth >= 2 * tasks ? worth : tasks;
+}
+
 gmi_grid gmi_choose_grid(const gmi_kernels *t, int64_t m, int64_t n, int64_t k, int64_t tasks, int64_t max_slabs, double pack_cost, int32_t must_share,
                          double *cost)
 {

@@ -86,6 +86,8 @@ typedef struct gmi_grid {
     int64_t rows, cols, slabs;
     int32_t share; /* parts of rows pack B together, in a phase before; else each packs what it needs */
 } gmi_grid;
+/* Pieces to cut work of `units` parts and so many multiply-adds into, so that `tasks` threads of unequal speed end together; `tasks` if that is not worth it. */
+int64_t gmi_pieces(int64_t tasks, int64_t units, double terms);
 /* The grid of at most `tasks` parts whose busiest task is done first, in a model of the machine; *cost is that time in units of one row, one
  * group of nr columns, one term (about one cycle). pack_cost: units to pack one group for one term, 0 = B is not packed. must_share: a B packed
  * twice is no choice. */

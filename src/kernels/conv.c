@@ -9,7 +9,7 @@
 #include "kernels/conv.h"
 #include "base/base.h"
 
-enum { PLANAR, CUT_ROWS, CUT_COLS, BLOCK_PIXELS, BLOCK_COLS };
+enum { PLANAR, CUT_ROWS, CUT_COLS, BLOCK_PIXELS, BLOCK_COLS, ROW_UNIT };
 
 #define FEW_CHANNELS 8
 #define PACK_COST 6.0
@@ -201,6 +201,12 @@ static int plan_gather(gmi_conv_plan *p, const gmi_kernels *t, int32_t max_tasks
      * are many rows a piece of the result then has all channels for the epilogue. (Builds for devices have none.) */
     int64_t columns = GM_TRAINING && pixels >= tasks * (g.scg < FEW_CHANNELS ? BLOCK_M : 8 * BLOCK_M) ? GMI_MIN(g.ocg, t->nr) : g.ocg;
     gmi_grid grid = gmi_choose_grid(t, pixels, columns, k, tasks, 1, p->keep_b ? 0.01 : PACK_COST * (double)phases, 1, &cost);
+    p->priv[ROW_UNIT] = 1;
+    if (grid.rows == tasks) {
+        const int64_t unit = pixels >= 4 * tasks * GMI_RB ? GMI_RB : BLOCK_M; /* whole GMI_RB: what follows may sum the pixels of a piece */
+        grid.rows = gmi_pieces(tasks, gmi_ceil_div(pixels, unit), (double)pixels * (double)g.oc * (double)k);
+        if (grid.rows > tasks) p->priv[ROW_UNIT] = unit;
+    }
     p->priv[CUT_ROWS] = grid.rows, p->priv[CUT_COLS] = grid.cols;
     per = GMI_MAX(1, BLOCK_BYTES / (t->nr * (int64_t)sizeof(gmi_real) * GMI_MAX(1, GMI_MIN(k, GMI_KC))));
     groups = gmi_ceil_div(gmi_ceil_div(g.ocg, t->nr), grid.cols), blocks = gmi_ceil_div(groups, per);
@@ -239,6 +245,13 @@ int gmi_conv_plan_init(gmi_conv_plan *p, const gmi_kernels *t, int32_t max_tasks
     return planar ? planar == 1 ? 0 : -1 : plan_gather(p, t, max_tasks);
 }
 
+/* First pixel of a part of the rows. */
+static int64_t part_start(const gmi_conv_plan *p, int64_t pixels, int64_t part)
+{
+    const int64_t unit = p->priv[ROW_UNIT];
+    return GMI_MIN(pixels, gmi_part(gmi_ceil_div(pixels, unit), p->priv[CUT_ROWS], part) * unit);
+}
+
 int gmi_conv_task_rows(const gmi_conv_plan *p, int32_t task, int64_t *m0, int64_t *m1)
 {
     gmi_gather g = gmi_gather_of(p);
@@ -248,7 +261,7 @@ int gmi_conv_task_rows(const gmi_conv_plan *p, int32_t task, int64_t *m0, int64_
         gmi_planar_task_rows(p, task, m0, m1);
         return 1;
     }
-    *m0 = gmi_part(pixels, cut[CUT_ROWS], task), *m1 = gmi_part(pixels, cut[CUT_ROWS], task + 1);
+    *m0 = part_start(p, pixels, task), *m1 = part_start(p, pixels, task + 1);
     return g.groups == 1 && cut[CUT_COLS] == 1 && cut[BLOCK_COLS] >= g.ocg;
 }
 
@@ -355,7 +368,7 @@ static void compute(run *r, const gmi_conv_io *io, int32_t task)
     const int64_t *cut = r->p->priv;
     int64_t nr = r->blk.t->nr, columns = gmi_ceil_div(g->ocg, nr), pixels = g->n * g->oh * g->ow, ic = task % cut[CUT_COLS], ir = task / cut[CUT_COLS];
     int64_t c0 = gmi_part(columns, cut[CUT_COLS], ic) * nr, c1 = GMI_MIN(g->ocg, gmi_part(columns, cut[CUT_COLS], ic + 1) * nr);
-    int64_t r0 = gmi_part(pixels, cut[CUT_ROWS], ir), r1 = gmi_part(pixels, cut[CUT_ROWS], ir + 1);
+    int64_t r0 = part_start(r->p, pixels, ir), r1 = part_start(r->p, pixels, ir + 1);
     gmi_block_out out;
     out.c = NULL, out.ld = 0, out.rows = r->out;
     if (r->p->phases == 1 && !(r->p->keep_b && io->packed)) pack_columns(r, io, c0, c1, 0, 1);

@@ -69,10 +69,12 @@ int gmi_planar_plan(gmi_conv_plan *p, const gmi_kernels *t, int32_t max_tasks)
     int32_t dx = p->kind == GMI_CONV_DX;
     int64_t bands, most = 0, sums = 0, units;
     uint64_t thread = 64;
+    double terms;
     p->priv[PLANAR] = 0;
     if (g.groups > 1 || g.oc < 1 || g.oc > MANY_CHANNELS || g.sc < 8 || g.step_h != 1 || g.step_w != 1 || g.kh * g.kw * g.sc > GMI_SLAB_TERMS) return 0;
     if (g.ow / g.pw < 4 || g.oh * g.ow / (g.ph * g.pw) < 2 * t->nr / g.oc) return 0; /* too few pixels to fill the lanes */
-    units = gmi_worth_tasks((double)(g.n * g.oh * g.ow * g.oc) * (double)gmi_ceil_div(g.kh * g.kw * g.sc, g.ph * g.pw), max_tasks);
+    terms = (double)(g.n * g.oh * g.ow * g.oc) * (double)gmi_ceil_div(g.kh * g.kw * g.sc, g.ph * g.pw);
+    units = gmi_worth_tasks(terms, max_tasks);
     bands = GMI_MAX(1, GMI_MIN(gmi_ceil_div(units, GMI_MAX(g.n, 1)), g.oh / g.ph));
     for (;; bands++) { /* planes small enough for the cache, if rows can be cut that far */
         most = sums = 0;
@@ -84,7 +86,7 @@ int gmi_planar_plan(gmi_conv_plan *p, const gmi_kernels *t, int32_t max_tasks)
     }
     p->priv[PLANAR] = 1, p->priv[BANDS] = bands;
     p->priv[PLANE_FLOATS] = most * g.sc + 4 * t->nr, p->priv[SUM_FLOATS] = sums * g.oc;
-    p->phases = 1, p->tasks = (int32_t)GMI_MAX(1, GMI_MIN(units, g.n * bands));
+    p->phases = 1, p->tasks = (int32_t)GMI_MAX(1, GMI_MIN(gmi_pieces(units, g.n * bands, terms), g.n * bands));
     if (gmi_add_bytes(&thread, p->priv[PLANE_FLOATS], sizeof(gmi_real)) || gmi_add_bytes(&thread, p->priv[SUM_FLOATS], sizeof(gmi_real)) ||
         gmi_add_bytes(&thread, g.oc * g.kh * g.kw * g.sc, sizeof(gmi_real)))
         return -1;

@@ -6,8 +6,8 @@
  * decides the order: not m, n, batch, threads, level. k = 0 gives +0.
  *
  * An operation is a plan (made once from sizes; immutable; plain data) and an execution in phases. The caller runs, for phase = 0..plan->phases-1,
- * tasks i = 0..ntasks-1 of that phase in any order on any threads, with a barrier between phases. `shared` is one buffer of shared_bytes for
- * the operation, `scratch` one of thread_bytes for each task index. */
+ * tasks i = 0..tasks-1 of that phase in any order on any threads, with a barrier between phases. `shared` is one buffer of shared_bytes for
+ * the operation, `scratch` one of thread_bytes for each thread at work: a task leaves nothing in it. */
 #ifndef GMI_KERNELS_GEMM_H
 #define GMI_KERNELS_GEMM_H
 #include "kernels/kernels.h"
@@ -90,6 +90,7 @@ typedef struct gmi_conv_io {
     void *shared;
     int32_t packed; /* conv, conv_dx with keep_b: weights already packed in shared */
 } gmi_conv_io;
+/* As above; tasks may be more than max_tasks: pieces, for threads of unequal speed to take one after another. */
 int gmi_conv_plan_init(gmi_conv_plan *p, const gmi_kernels *t, int32_t max_tasks);
 /* 1: conv or conv_dx whose task finishes the pixels [*m0, *m1), in ascending order and each with all channels, before its epilogue is called for them. */
 int gmi_conv_task_rows(const gmi_conv_plan *p, int32_t task, int64_t *m0, int64_t *m1);

@@ -217,7 +217,7 @@ static void row_group(const gmi_block *blk, const strip *s, gmi_tile_args *ta, i
  * compute a row for nothing. */
 static int64_t group_max(const gmi_block *blk)
 {
-    return GM_TRAINING && !blk->prepare ? blk->t->mr_apart : blk->t->mr;
+    return GM_TRAINING && !blk->side ? blk->t->mr_apart : blk->t->mr;
 }
 
 static int64_t count_groups(const gmi_block *blk, int64_t rows)
@@ -241,6 +241,11 @@ static int64_t group_start(const gmi_block *blk, int64_t rows, int64_t groups, i
     return u * unit + cut_rows(mr, left, GMI_MAX(1, gmi_ceil_div(left, mr)), g % per);
 }
 
+int64_t gmi_block_group(const gmi_block *blk, int64_t rows, int64_t g)
+{
+    return group_start(blk, rows, count_groups(blk, rows), g);
+}
+
 /* Groups [g, g + count) of the rows over columns [ja, jb). */
 static void row_groups(const gmi_block *blk, const strip *s, gmi_tile_args *ta, const int64_t *first, int32_t count, int64_t i0, int64_t ja, int64_t jb)
 {
@@ -256,7 +261,7 @@ static void panel(const gmi_block *blk, int64_t i0, int64_t i1, int64_t j0, int6
 {
     int64_t rows = i1 - i0, groups = count_groups(blk, rows), first[GMI_SLOTS_MAX + 1];
     int64_t nr = blk->t->nr, step = blk->prepare ? gmi_block_chunk_size(blk->t) / (GMI_MAX(klen, 1) * nr) * nr : j1 - j0;
-    int32_t slots = blk->prepare ? blk->slots : 1, whole = blk->prepare && blk->mode == GMI_B_LOCAL && groups <= slots;
+    int32_t slots = blk->side ? blk->slots : 1, whole = blk->prepare && blk->mode == GMI_B_LOCAL && groups <= slots;
     gmi_tile_args ta;
     strip s;
     s.k0 = k0, s.klen = klen, s.j0 = j0, s.j1 = j1, s.out = out;

@@ -32,7 +32,8 @@ typedef enum {
 struct gmi_block {
     const gmi_kernels *t;
     int64_t k, n; /* terms, columns of all of B */
-    gmi_block_prepare_fn *prepare; /* may be NULL */
+    gmi_block_prepare_fn *prepare; /* NULL: rows of A are in place, or all prepared before */
+    int32_t side;                  /* rows lie side by side: prepared now or before */
     gmi_block_rows_fn *rows;
     gmi_block_pack_fn *pack;
     const void *user;
@@ -63,6 +64,8 @@ int32_t gmi_block_slots(const gmi_kernels *t, int64_t rows);
 int64_t gmi_block_a_size(const gmi_kernels *t, int32_t slots); /* elements of a_pack */
 int64_t gmi_block_chunk_size(const gmi_kernels *t);            /* most elements of a chunk of B */
 gmi_real *gmi_block_slot(const gmi_block *blk, int32_t slot);  /* GMI_KC rows of mr elements, and room to write 16 more */
+/* First row of group g of `rows` rows. */
+int64_t gmi_block_group(const gmi_block *blk, int64_t rows, int64_t g);
 /* A gmi_block_rows_fn for prepared rows: one row of m elements a term. */
 void gmi_block_prepared(const gmi_block *blk, int64_t k0, int64_t klen, int64_t i, int32_t m, int32_t slot, gmi_tile_args *ta);
 /* Number of slabs of a sum of k terms (1 when k <= GMI_SLAB_TERMS). */

@@ -305,7 +305,7 @@ static void unit_init(unit *u, const geometry *g, const gmi_kernels *t, void *sc
     memset(&u->blk, 0, sizeof u->blk);
     u->g = *g;
     u->blk.t = t, u->blk.k = g->k, u->blk.user = u, u->blk.mode = GMI_B_LOCAL, u->blk.ptr = u->ptr, u->blk.len = u->len;
-    u->blk.prepare = g->p->priv[WIDE] ? prepare_y : prepare_x, u->blk.pack = g->p->priv[WIDE] ? pack_x : pack_y, u->blk.rows = gmi_block_prepared;
+    u->blk.side = 1, u->blk.prepare = g->p->priv[WIDE] ? prepare_y : prepare_x, u->blk.pack = g->p->priv[WIDE] ? pack_x : pack_y, u->blk.rows = gmi_block_prepared;
     u->blk.slots = slots_of(g, t);
     u->blk.a_pack = gmi_align64(scratch);
     u->blk.b_pack = gmi_align64(u->blk.a_pack + gmi_block_a_size(t, u->blk.slots));

@@ -5,6 +5,7 @@
  * tasks share columns of B each packs its own just before use; otherwise one phase packs all of B first. Tasks over slabs leave partial
  * sums in `shared`, and a last phase adds them in order. Few rows do not repay packing: then B is read in place if its columns are contiguous, and
  * packed piece by piece into scratch if not.
+ * When one side is small and the other is cut into pieces for threads of unequal speed, a first phase packs all of the small side: B, or rows of A.
  * Not here: the order of additions (block.c), the inner loop (gemm_tile.c), convolutions (conv.c, conv_dw.c). */
 #include "kernels/gemm.h"
 #include "base/base.h"
@@ -12,13 +13,17 @@
 #include "kernels/block.h"
 
 /* plan->priv */
-enum { MODE, CUT_BATCH, CUT_ROWS, CUT_COLS, CUT_SLABS, BLOCK_ROWS, BLOCK_COLS, PREPARE };
+enum { MODE, CUT_BATCH, CUT_ROWS, CUT_COLS, CUT_SLABS, BLOCK_ROWS, BLOCK_COLS, PREPARE, ROW_UNIT };
+/* PREPARE */
+enum { IN_PLACE, PREPARED, PREPARED_BEFORE };
 
 #define FEW_ROWS 8             /* up to here packing costs more than it brings */
 #define PACK_COST 3.0          /* of one group of columns for one term, see gmi_choose_grid */
 #define BLOCK_BYTES (256 * 1024) /* of packed B that stays in the second-level cache */
 #define LONG_M 1024          /* rows that leave the cache before the next block of columns needs them again: then blocks are wider */
 #define BLOCK_M 128          /* rows whose sums stay there too */
+#define SMALL (640 * 1024)   /* bytes of a side that every thread reads again for each piece of the other */
+#define PIECE_TILES 3        /* tiles of rows in a piece, at least */
 #define SIDE_COLS 192        /* columns that repay copying rows of A side by side for a better tile */
 
 /* The problem with batch steps that are rows of one larger product folded into m. */
@@ -50,11 +55,33 @@ static int32_t choose_grid(gmi_gemm_plan *p, const problem *q, const gmi_kernels
     return share;
 }
 
+static int64_t slot_count(const problem *q, const gmi_kernels *t)
+{
+    return gmi_ceil_div(q->m, t->mr);
+}
+
+/* Cuts the larger side into pieces; 1 if B is then packed before. */
+static int32_t cut_pieces(gmi_gemm_plan *p, const problem *q, const gmi_kernels *t, int64_t tasks)
+{
+    const double terms = (double)q->m * (double)q->n * (double)q->k;
+    const int64_t groups = gmi_ceil_div(q->n, t->nr), small = SMALL / (int64_t)sizeof(gmi_real) / GMI_MAX(q->k, 1);
+    int64_t pieces;
+    p->priv[ROW_UNIT] = 1, p->priv[PREPARE] = p->a_cs != 1;
+    if (!GM_TRAINING || t->mr_apart == t->mr || p->priv[MODE] != GMI_B_FILL || p->keep_b || q->batch != 1 || p->priv[CUT_SLABS] > 1 || tasks < 2) return 0;
+    if (q->n <= small && q->m >= q->n && (pieces = gmi_pieces(tasks, q->m / (PIECE_TILES * t->mr), terms)) > tasks) {
+        p->priv[CUT_ROWS] = pieces, p->priv[CUT_COLS] = 1, p->priv[ROW_UNIT] = t->mr;
+        return 1;
+    }
+    if (q->m <= small && q->m >= t->mr && q->m <= GMI_WHOLE_ROWS && (pieces = gmi_pieces(tasks, groups, terms)) > tasks)
+        p->priv[CUT_ROWS] = 1, p->priv[CUT_COLS] = pieces, p->priv[PREPARE] = PREPARED_BEFORE;
+    return 0;
+}
+
 /* Columns of a block: a packed piece fits the second-level cache, unless rows of A have to be copied: then they are copied for all columns.
  * Rows of a block: when B is packed for the block only, all of them; else few enough that the epilogue finds them in the cache. */
 static void choose_blocks(gmi_gemm_plan *p, const problem *q, const gmi_kernels *t)
 {
-    int64_t groups = gmi_ceil_div(gmi_ceil_div(q->n, t->nr), p->priv[CUT_COLS]), rows = gmi_ceil_div(q->m, p->priv[CUT_ROWS]);
+    int64_t groups = gmi_ceil_div(gmi_ceil_div(q->n, t->nr), p->priv[CUT_COLS]), rows = gmi_ceil_div(gmi_ceil_div(q->m, p->priv[ROW_UNIT]), p->priv[CUT_ROWS]) * p->priv[ROW_UNIT];
     int64_t bytes = p->priv[PREPARE] ? 8 * BLOCK_BYTES : rows > LONG_M ? 4 * BLOCK_BYTES : BLOCK_BYTES;
     int64_t per = GMI_MAX(1, bytes / (t->nr * (int64_t)sizeof(gmi_real) * GMI_MAX(1, GMI_MIN(q->k, GMI_KC))));
     if (p->priv[MODE] == GMI_B_LOCAL && q->m <= t->mr) per = 1; /* a piece serves once: it need not leave the first cache */
@@ -69,7 +96,7 @@ static int64_t b_pack_size(const gmi_gemm_plan *p, const problem *q, const gmi_k
     int64_t klen = GMI_MIN(q->k, GMI_KC), width = p->priv[BLOCK_COLS];
     if (p->priv[MODE] == GMI_B_DIRECT) return t->nr * klen;
     if (p->priv[MODE] != GMI_B_LOCAL) return 0;
-    if (!p->priv[PREPARE] || p->priv[BLOCK_ROWS] > GMI_WHOLE_ROWS) return width * klen;
+    if (p->priv[PREPARE] != PREPARED || p->priv[BLOCK_ROWS] > GMI_WHOLE_ROWS) return width * klen;
     return GMI_MIN(width * klen, gmi_block_chunk_size(t));
 }
 
@@ -77,11 +104,13 @@ static int sizes(gmi_gemm_plan *p, const problem *q, const gmi_kernels *t)
 {
     int64_t width = p->priv[BLOCK_COLS], rows = p->priv[BLOCK_ROWS], mode = p->priv[MODE], area;
     uint64_t thread = 64, shared = 0;
-    if (p->priv[PREPARE] && gmi_add_bytes(&thread, gmi_block_a_size(t, gmi_block_slots(t, rows)), sizeof(gmi_real))) return -1;
+    if (p->priv[PREPARE] == PREPARED && gmi_add_bytes(&thread, gmi_block_a_size(t, gmi_block_slots(t, rows)), sizeof(gmi_real))) return -1;
     if (gmi_add_bytes(&thread, b_pack_size(p, q, t), sizeof(gmi_real))) return -1;
     if (q->k > GMI_SLAB_TERMS && gmi_add_bytes(&thread, rows * width, sizeof(gmi_real))) return -1;
     if (mode == GMI_B_READY || mode == GMI_B_FILL)
         if (gmi_mul_i64(gmi_ceil_div(q->n, t->nr) * t->nr, q->k, &area) || gmi_add_bytes(&shared, area, sizeof(gmi_real))) return -1;
+    if (p->priv[PREPARE] == PREPARED_BEFORE)
+        if (gmi_mul_i64(gmi_block_a_size(t, (int32_t)slot_count(q, t)), gmi_ceil_div(q->k, GMI_KC), &area) || gmi_add_bytes(&shared, area, sizeof(gmi_real))) return -1;
     if (p->priv[CUT_SLABS] > 1)
         if (gmi_mul_i64(q->m, q->n, &area) || gmi_mul_i64(area, gmi_block_slabs(q->k) - 1, &area) || gmi_add_bytes(&shared, area, sizeof(gmi_real))) return -1;
     p->thread_bytes = thread;
@@ -91,7 +120,7 @@ static int sizes(gmi_gemm_plan *p, const problem *q, const gmi_kernels *t)
 
 int gmi_gemm_plan_init(gmi_gemm_plan *p, const gmi_kernels *t, int32_t max_tasks)
 {
-    int64_t area, rows;
+    int64_t area, rows, tasks;
     int32_t private_b, lives, share;
     problem q;
     if (p->batch < 0 || p->m < 0 || p->n < 0 || p->k < 0 || p->n > INT64_MAX / 2 - t->nr || p->k > INT64_MAX / 2) return -1;
@@ -103,21 +132,35 @@ int gmi_gemm_plan_init(gmi_gemm_plan *p, const gmi_kernels *t, int32_t max_tasks
     private_b = q.batch > 1 && p->b_bs != 0;
     lives = !private_b && (p->keep_b || q.batch > 1);
     p->priv[MODE] = p->b_cs == 1 && q.m <= FEW_ROWS && (private_b || !p->keep_b) ? GMI_B_DIRECT : GMI_B_FILL;
-    share = choose_grid(p, &q, t, gmi_worth_tasks((double)area * (double)q.k, max_tasks), lives);
+    tasks = gmi_worth_tasks((double)area * (double)q.k, max_tasks);
+    share = choose_grid(p, &q, t, tasks, lives);
+    if (cut_pieces(p, &q, t, tasks)) share = 1;
+    else if (p->priv[PREPARE] == PREPARED_BEFORE) share = 0;
     if (p->priv[MODE] == GMI_B_FILL) p->priv[MODE] = share ? GMI_B_READY : lives ? GMI_B_FILL : GMI_B_LOCAL;
-    p->priv[PREPARE] = p->a_cs != 1 || (GM_TRAINING && t->mr_apart < t->mr && p->priv[MODE] != GMI_B_DIRECT && q.m >= t->mr && q.n / p->priv[CUT_COLS] >= SIDE_COLS);
+    if (GM_TRAINING && t->mr_apart < t->mr && p->priv[MODE] != GMI_B_DIRECT && q.m >= t->mr && q.n / p->priv[CUT_COLS] >= SIDE_COLS && !p->priv[PREPARE])
+        p->priv[PREPARE] = PREPARED;
     choose_blocks(p, &q, t);
     p->tasks = (int32_t)(p->priv[CUT_BATCH] * p->priv[CUT_ROWS] * p->priv[CUT_COLS] * p->priv[CUT_SLABS]);
-    p->phases = 1 + (p->priv[MODE] == GMI_B_READY) + (p->priv[CUT_SLABS] > 1);
+    p->phases = 1 + (p->priv[MODE] == GMI_B_READY || p->priv[PREPARE] == PREPARED_BEFORE) + (p->priv[CUT_SLABS] > 1);
     return sizes(p, &q, t);
+}
+
+/* First row of a part of the rows. */
+static int64_t part_start(const gmi_gemm_plan *p, int64_t m, int64_t part)
+{
+    const int64_t unit = p->priv[ROW_UNIT];
+    return GMI_MIN(m, gmi_part(gmi_ceil_div(m, unit), p->priv[CUT_ROWS], part) * unit);
 }
 
 int gmi_gemm_task_rows(const gmi_gemm_plan *p, int32_t task, int64_t *m0, int64_t *m1)
 {
     const problem q = fold(p);
-    const int64_t *cut = p->priv, parts = cut[CUT_SLABS] > 1 ? p->tasks : cut[CUT_ROWS];
+    const int64_t *cut = p->priv;
     if (p->blas || q.batch != 1 || (cut[CUT_SLABS] == 1 && cut[CUT_COLS] > 1)) return 0;
-    *m0 = gmi_part(q.m, parts, task), *m1 = gmi_part(q.m, parts, task + 1);
+    if (cut[CUT_SLABS] > 1)
+        *m0 = gmi_part(q.m, p->tasks, task), *m1 = gmi_part(q.m, p->tasks, task + 1);
+    else
+        *m0 = part_start(p, q.m, task), *m1 = part_start(p, q.m, task + 1);
     return 1;
 }
 
@@ -169,6 +212,19 @@ static void prepare_rows(const gmi_block *blk, int64_t k0, int64_t klen, const i
         }
 }
 
+/* Rows of A that phase 0 prepared, panel after panel, in slots of mr rows. */
+static gmi_real *slots_before(const gmi_block *blk, int64_t k0)
+{
+    return blk->a_pack + k0 / GMI_KC * gmi_block_a_size(blk->t, blk->slots);
+}
+
+static void rows_prepared_before(const gmi_block *blk, int64_t k0, int64_t klen, int64_t i, int32_t m, int32_t slot, gmi_tile_args *ta)
+{
+    gmi_block panel = *blk;
+    panel.a_pack = slots_before(blk, k0);
+    gmi_block_prepared(&panel, k0, klen, i, m, slot, ta);
+}
+
 static void pack_of_b(const gmi_block *blk, int64_t k0, int64_t klen, int64_t j0, int64_t j1, gmi_real *out)
 {
     const run *r = blk->user;
@@ -184,10 +240,12 @@ static void run_init(run *r, const gmi_gemm_plan *p, const gmi_kernels *t, const
     r->p = p, r->io = io, r->q = fold(p), r->a = io->a, r->b = io->b, r->c = io->c, r->task = task;
     r->blk.t = t, r->blk.k = r->q.k, r->blk.n = r->q.n, r->blk.pack = pack_of_b, r->blk.user = r;
     r->blk.mode = (gmi_block_mode)mode, r->blk.packed = shared, r->blk.b = io->b, r->blk.b_rs = p->b_rs, r->blk.ptr = r->ptr, r->blk.len = r->len;
-    r->blk.prepare = p->priv[PREPARE] ? prepare_rows : NULL, r->blk.rows = p->priv[PREPARE] ? gmi_block_prepared : rows_in_place;
+    r->blk.side = p->priv[PREPARE] != IN_PLACE, r->blk.prepare = p->priv[PREPARE] == PREPARED ? prepare_rows : NULL;
+    r->blk.rows = p->priv[PREPARE] == IN_PLACE ? rows_in_place : p->priv[PREPARE] == PREPARED ? gmi_block_prepared : rows_prepared_before;
     r->blk.slots = gmi_block_slots(t, p->priv[BLOCK_ROWS]);
     r->blk.a_pack = s;
-    r->blk.b_pack = s + (p->priv[PREPARE] ? gmi_block_a_size(t, r->blk.slots) : 0);
+    r->blk.b_pack = s + (p->priv[PREPARE] == PREPARED ? gmi_block_a_size(t, r->blk.slots) : 0);
+    if (p->priv[PREPARE] == PREPARED_BEFORE) r->blk.a_pack = shared, r->blk.slots = (int32_t)slot_count(&r->q, t);
     r->blk.slab = r->blk.b_pack + b_pack_size(p, &r->q, t);
     if (p->priv[CUT_SLABS] > 1)
         r->partial = shared + (mode == GMI_B_READY || mode == GMI_B_FILL ? gmi_ceil_div(r->q.n, t->nr) * t->nr * r->q.k : 0);
@@ -202,6 +260,18 @@ static void pack_all(const run *r)
         int64_t k0 = at / groups * GMI_KC, g0 = at % groups, g1 = GMI_MIN(groups, g0 + (end - at)), klen = GMI_MIN(r->q.k - k0, GMI_KC);
         pack_of_b(&r->blk, k0, klen, g0 * t->nr, GMI_MIN(g1 * t->nr, r->q.n), r->blk.packed + gmi_block_offset(t, r->q.k, r->q.n, k0, g0 * t->nr));
         at += g1 - g0;
+    }
+}
+
+/* Part of the tiles of rows of all panels. */
+static void prepare_all(const run *r)
+{
+    const int64_t slots = r->blk.slots, n = slots * gmi_ceil_div(r->q.k, GMI_KC);
+    gmi_block one = r->blk;
+    for (int64_t x = gmi_part(n, r->p->tasks, r->task); x < gmi_part(n, r->p->tasks, r->task + 1); x++) {
+        const int64_t k0 = x / slots * GMI_KC, g = x % slots, first[2] = {gmi_block_group(&r->blk, r->q.m, g), gmi_block_group(&r->blk, r->q.m, g + 1)};
+        one.a_pack = slots_before(&r->blk, k0) + (gmi_block_slot(&r->blk, (int32_t)g) - r->blk.a_pack);
+        prepare_rows(&one, k0, GMI_MIN(r->q.k - k0, GMI_KC), first, 1);
     }
 }
 
@@ -229,7 +299,7 @@ static void compute(run *r)
     int64_t ic = x % cut[CUT_COLS], is = x / cut[CUT_COLS] % cut[CUT_SLABS], ir = x / (cut[CUT_COLS] * cut[CUT_SLABS]) % cut[CUT_ROWS];
     int64_t ib = x / (cut[CUT_COLS] * cut[CUT_SLABS] * cut[CUT_ROWS]), slabs = gmi_block_slabs(r->q.k);
     int64_t c0 = gmi_part(groups, cut[CUT_COLS], ic) * nr, c1 = GMI_MIN(r->q.n, gmi_part(groups, cut[CUT_COLS], ic + 1) * nr);
-    int64_t r0 = gmi_part(r->q.m, cut[CUT_ROWS], ir), r1 = gmi_part(r->q.m, cut[CUT_ROWS], ir + 1);
+    int64_t r0 = part_start(p, r->q.m, ir), r1 = part_start(p, r->q.m, ir + 1);
     int64_t s0 = gmi_part(slabs, cut[CUT_SLABS], is), s1 = gmi_part(slabs, cut[CUT_SLABS], is + 1);
     int32_t fill = !(p->keep_b && r->io->packed);
     for (int64_t b = gmi_part(r->q.batch, cut[CUT_BATCH], ib); b < gmi_part(r->q.batch, cut[CUT_BATCH], ib + 1); b++) {
@@ -259,7 +329,9 @@ void gmi_gemm_run(const gmi_gemm_plan *p, const gmi_kernels *t, const gmi_gemm_i
         return;
     }
     run_init(&r, p, t, io, task, scratch);
-    if (p->priv[MODE] == GMI_B_READY && phase == 0) {
+    if (p->priv[PREPARE] == PREPARED_BEFORE && phase == 0) {
+        prepare_all(&r);
+    } else if (p->priv[MODE] == GMI_B_READY && phase == 0) {
         if (!(p->keep_b && io->packed)) pack_all(&r);
     } else if (p->priv[CUT_SLABS] > 1 && phase == p->phases - 1) {
         add_slabs(&r);

@@ -202,7 +202,7 @@ static int plan_gather(gmi_conv_plan *p, const gmi_kernels *t, int32_t max_tasks
     int64_t columns = GM_TRAINING && pixels >= tasks * (g.scg < FEW_CHANNELS ? BLOCK_M : 8 * BLOCK_M) ? GMI_MIN(g.ocg, t->nr) : g.ocg;
     gmi_grid grid = gmi_choose_grid(t, pixels, columns, k, tasks, 1, p->keep_b ? 0.01 : PACK_COST * (double)phases, 1, &cost);
     p->priv[ROW_UNIT] = 1;
-    if (grid.rows == tasks) {
+    if (GM_TRAINING && grid.rows == tasks) {
         const int64_t unit = pixels >= 4 * tasks * GMI_RB ? GMI_RB : BLOCK_M; /* whole GMI_RB: what follows may sum the pixels of a piece */
         grid.rows = gmi_pieces(tasks, gmi_ceil_div(pixels, unit), (double)pixels * (double)g.oc * (double)k);
         if (grid.rows > tasks) p->priv[ROW_UNIT] = unit;
@@ -249,6 +249,7 @@ int gmi_conv_plan_init(gmi_conv_plan *p, const gmi_kernels *t, int32_t max_tasks
 static int64_t part_start(const gmi_conv_plan *p, int64_t pixels, int64_t part)
 {
     const int64_t unit = p->priv[ROW_UNIT];
+    if (!GM_TRAINING) return gmi_part(pixels, p->priv[CUT_ROWS], part);
     return GMI_MIN(pixels, gmi_part(gmi_ceil_div(pixels, unit), p->priv[CUT_ROWS], part) * unit);
 }
 

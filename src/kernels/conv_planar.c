@@ -86,7 +86,7 @@ int gmi_planar_plan(gmi_conv_plan *p, const gmi_kernels *t, int32_t max_tasks)
     }
     p->priv[PLANAR] = 1, p->priv[BANDS] = bands;
     p->priv[PLANE_FLOATS] = most * g.sc + 4 * t->nr, p->priv[SUM_FLOATS] = sums * g.oc;
-    p->phases = 1, p->tasks = (int32_t)GMI_MAX(1, GMI_MIN(gmi_pieces(units, g.n * bands, terms), g.n * bands));
+    p->phases = 1, p->tasks = (int32_t)GMI_MAX(1, GMI_MIN(GM_TRAINING ? gmi_pieces(units, g.n * bands, terms) : units, g.n * bands));
     if (gmi_add_bytes(&thread, p->priv[PLANE_FLOATS], sizeof(gmi_real)) || gmi_add_bytes(&thread, p->priv[SUM_FLOATS], sizeof(gmi_real)) ||
         gmi_add_bytes(&thread, g.oc * g.kh * g.kw * g.sc, sizeof(gmi_real)))
         return -1;

@@ -60,34 +60,36 @@ static int64_t slot_count(const problem *q, const gmi_kernels *t)
     return gmi_ceil_div(q->m, t->mr);
 }
 
-/* Cuts the larger side into pieces; 1 if B is then packed before. */
-static int32_t cut_pieces(gmi_gemm_plan *p, const problem *q, const gmi_kernels *t, int64_t tasks)
+/* Cuts the larger side into pieces where that helps; *share: whether B is packed before. */
+static void cut_pieces(gmi_gemm_plan *p, const problem *q, const gmi_kernels *t, int64_t tasks, int32_t *share)
 {
     const double terms = (double)q->m * (double)q->n * (double)q->k;
     const int64_t groups = gmi_ceil_div(q->n, t->nr), small = SMALL / (int64_t)sizeof(gmi_real) / GMI_MAX(q->k, 1);
     int64_t pieces;
-    p->priv[ROW_UNIT] = 1, p->priv[PREPARE] = p->a_cs != 1;
-    if (!GM_TRAINING || t->mr_apart == t->mr || p->priv[MODE] != GMI_B_FILL || p->keep_b || q->batch != 1 || p->priv[CUT_SLABS] > 1 || tasks < 2) return 0;
+    p->priv[ROW_UNIT] = 1;
+    if (t->mr_apart == t->mr || p->priv[MODE] != GMI_B_FILL || p->keep_b || q->batch != 1 || p->priv[CUT_SLABS] > 1 || tasks < 2) return;
     if (q->n <= small && q->m >= q->n && (pieces = gmi_pieces(tasks, q->m / (PIECE_TILES * t->mr), terms)) > tasks) {
         p->priv[CUT_ROWS] = pieces, p->priv[CUT_COLS] = 1, p->priv[ROW_UNIT] = t->mr;
-        return 1;
-    }
-    if (q->m <= small && q->m >= t->mr && q->m <= GMI_WHOLE_ROWS && (pieces = gmi_pieces(tasks, groups, terms)) > tasks)
+        *share = 1;
+    } else if (q->m <= small && q->m >= t->mr && q->m <= GMI_WHOLE_ROWS && (pieces = gmi_pieces(tasks, groups, terms)) > tasks) {
         p->priv[CUT_ROWS] = 1, p->priv[CUT_COLS] = pieces, p->priv[PREPARE] = PREPARED_BEFORE;
-    return 0;
+        *share = 0;
+    }
 }
 
 /* Columns of a block: a packed piece fits the second-level cache, unless rows of A have to be copied: then they are copied for all columns.
  * Rows of a block: when B is packed for the block only, all of them; else few enough that the epilogue finds them in the cache. */
 static void choose_blocks(gmi_gemm_plan *p, const problem *q, const gmi_kernels *t)
 {
-    int64_t groups = gmi_ceil_div(gmi_ceil_div(q->n, t->nr), p->priv[CUT_COLS]), rows = gmi_ceil_div(gmi_ceil_div(q->m, p->priv[ROW_UNIT]), p->priv[CUT_ROWS]) * p->priv[ROW_UNIT];
+    int64_t groups = gmi_ceil_div(gmi_ceil_div(q->n, t->nr), p->priv[CUT_COLS]), unit = GM_TRAINING ? p->priv[ROW_UNIT] : 1;
+    int64_t rows = gmi_ceil_div(GM_TRAINING ? gmi_ceil_div(q->m, unit) : q->m, p->priv[CUT_ROWS]) * unit;
     int64_t bytes = p->priv[PREPARE] ? 8 * BLOCK_BYTES : rows > LONG_M ? 4 * BLOCK_BYTES : BLOCK_BYTES;
     int64_t per = GMI_MAX(1, bytes / (t->nr * (int64_t)sizeof(gmi_real) * GMI_MAX(1, GMI_MIN(q->k, GMI_KC))));
     if (p->priv[MODE] == GMI_B_LOCAL && q->m <= t->mr) per = 1; /* a piece serves once: it need not leave the first cache */
     p->priv[BLOCK_COLS] = gmi_ceil_div(groups, GMI_MAX(1, gmi_ceil_div(groups, per))) * t->nr;
+    if (p->priv[MODE] != GMI_B_LOCAL) rows = gmi_ceil_div(rows, GMI_MAX(1, gmi_ceil_div(rows, BLOCK_M)));
+    if (GM_TRAINING && p->priv[MODE] != GMI_B_LOCAL && rows > t->mr) rows = gmi_ceil_div(rows, t->mr) * t->mr;
     p->priv[BLOCK_ROWS] = GMI_MAX(1, rows);
-    if (p->priv[MODE] != GMI_B_LOCAL && rows > BLOCK_M) p->priv[BLOCK_ROWS] = gmi_ceil_div(gmi_ceil_div(rows, gmi_ceil_div(rows, BLOCK_M)), t->mr) * t->mr;
 }
 
 /* Elements of a task's own packed B: a group of columns, a block, or a chunk when the prepared rows of A stay. */
@@ -109,7 +111,7 @@ static int sizes(gmi_gemm_plan *p, const problem *q, const gmi_kernels *t)
     if (q->k > GMI_SLAB_TERMS && gmi_add_bytes(&thread, rows * width, sizeof(gmi_real))) return -1;
     if (mode == GMI_B_READY || mode == GMI_B_FILL)
         if (gmi_mul_i64(gmi_ceil_div(q->n, t->nr) * t->nr, q->k, &area) || gmi_add_bytes(&shared, area, sizeof(gmi_real))) return -1;
-    if (p->priv[PREPARE] == PREPARED_BEFORE)
+    if (GM_TRAINING && p->priv[PREPARE] == PREPARED_BEFORE)
         if (gmi_mul_i64(gmi_block_a_size(t, (int32_t)slot_count(q, t)), gmi_ceil_div(q->k, GMI_KC), &area) || gmi_add_bytes(&shared, area, sizeof(gmi_real))) return -1;
     if (p->priv[CUT_SLABS] > 1)
         if (gmi_mul_i64(q->m, q->n, &area) || gmi_mul_i64(area, gmi_block_slabs(q->k) - 1, &area) || gmi_add_bytes(&shared, area, sizeof(gmi_real))) return -1;
@@ -134,14 +136,14 @@ int gmi_gemm_plan_init(gmi_gemm_plan *p, const gmi_kernels *t, int32_t max_tasks
     p->priv[MODE] = p->b_cs == 1 && q.m <= FEW_ROWS && (private_b || !p->keep_b) ? GMI_B_DIRECT : GMI_B_FILL;
     tasks = gmi_worth_tasks((double)area * (double)q.k, max_tasks);
     share = choose_grid(p, &q, t, tasks, lives);
-    if (cut_pieces(p, &q, t, tasks)) share = 1;
-    else if (p->priv[PREPARE] == PREPARED_BEFORE) share = 0;
+    p->priv[PREPARE] = p->a_cs != 1;
+    if (GM_TRAINING) cut_pieces(p, &q, t, tasks, &share);
     if (p->priv[MODE] == GMI_B_FILL) p->priv[MODE] = share ? GMI_B_READY : lives ? GMI_B_FILL : GMI_B_LOCAL;
     if (GM_TRAINING && t->mr_apart < t->mr && p->priv[MODE] != GMI_B_DIRECT && q.m >= t->mr && q.n / p->priv[CUT_COLS] >= SIDE_COLS && !p->priv[PREPARE])
         p->priv[PREPARE] = PREPARED;
     choose_blocks(p, &q, t);
     p->tasks = (int32_t)(p->priv[CUT_BATCH] * p->priv[CUT_ROWS] * p->priv[CUT_COLS] * p->priv[CUT_SLABS]);
-    p->phases = 1 + (p->priv[MODE] == GMI_B_READY || p->priv[PREPARE] == PREPARED_BEFORE) + (p->priv[CUT_SLABS] > 1);
+    p->phases = 1 + (p->priv[MODE] == GMI_B_READY || (GM_TRAINING && p->priv[PREPARE] == PREPARED_BEFORE)) + (p->priv[CUT_SLABS] > 1);
     return sizes(p, &q, t);
 }
 
@@ -149,6 +151,7 @@ int gmi_gemm_plan_init(gmi_gemm_plan *p, const gmi_kernels *t, int32_t max_tasks
 static int64_t part_start(const gmi_gemm_plan *p, int64_t m, int64_t part)
 {
     const int64_t unit = p->priv[ROW_UNIT];
+    if (!GM_TRAINING) return gmi_part(m, p->priv[CUT_ROWS], part);
     return GMI_MIN(m, gmi_part(gmi_ceil_div(m, unit), p->priv[CUT_ROWS], part) * unit);
 }
 
@@ -241,11 +244,11 @@ static void run_init(run *r, const gmi_gemm_plan *p, const gmi_kernels *t, const
     r->blk.t = t, r->blk.k = r->q.k, r->blk.n = r->q.n, r->blk.pack = pack_of_b, r->blk.user = r;
     r->blk.mode = (gmi_block_mode)mode, r->blk.packed = shared, r->blk.b = io->b, r->blk.b_rs = p->b_rs, r->blk.ptr = r->ptr, r->blk.len = r->len;
     r->blk.side = p->priv[PREPARE] != IN_PLACE, r->blk.prepare = p->priv[PREPARE] == PREPARED ? prepare_rows : NULL;
-    r->blk.rows = p->priv[PREPARE] == IN_PLACE ? rows_in_place : p->priv[PREPARE] == PREPARED ? gmi_block_prepared : rows_prepared_before;
+    r->blk.rows = p->priv[PREPARE] == IN_PLACE ? rows_in_place : !GM_TRAINING || p->priv[PREPARE] == PREPARED ? gmi_block_prepared : rows_prepared_before;
     r->blk.slots = gmi_block_slots(t, p->priv[BLOCK_ROWS]);
     r->blk.a_pack = s;
     r->blk.b_pack = s + (p->priv[PREPARE] == PREPARED ? gmi_block_a_size(t, r->blk.slots) : 0);
-    if (p->priv[PREPARE] == PREPARED_BEFORE) r->blk.a_pack = shared, r->blk.slots = (int32_t)slot_count(&r->q, t);
+    if (GM_TRAINING && p->priv[PREPARE] == PREPARED_BEFORE) r->blk.a_pack = shared, r->blk.slots = (int32_t)slot_count(&r->q, t);
     r->blk.slab = r->blk.b_pack + b_pack_size(p, &r->q, t);
     if (p->priv[CUT_SLABS] > 1)
         r->partial = shared + (mode == GMI_B_READY || mode == GMI_B_FILL ? gmi_ceil_div(r->q.n, t->nr) * t->nr * r->q.k : 0);
@@ -329,7 +332,7 @@ void gmi_gemm_run(const gmi_gemm_plan *p, const gmi_kernels *t, const gmi_gemm_i
         return;
     }
     run_init(&r, p, t, io, task, scratch);
-    if (p->priv[PREPARE] == PREPARED_BEFORE && phase == 0) {
+    if (GM_TRAINING && p->priv[PREPARE] == PREPARED_BEFORE && phase == 0) {
         prepare_all(&r);
     } else if (p->priv[MODE] == GMI_B_READY && phase == 0) {
         if (!(p->keep_b && io->packed)) pack_all(&r);

@@ -22,7 +22,7 @@ typedef struct mat {
 typedef struct problem {
     int64_t batch, m, n, k;
     int a_kind, b_kind; /* 0 row-major, 1 transposed, 2 both strides odd, 3 row-major with a long row */
-    int share_a, share_b, long_c, keep, special;
+    int share_a, share_b, long_c, keep, special, pieces;
     int32_t tasks;
 } problem;
 
@@ -146,7 +146,8 @@ static int64_t run_level(const problem *q, const gmi_kernels *t, const mat *a, c
     p->batch = q->batch, p->m = q->m, p->n = q->n, p->k = q->k;
     p->a_rs = a->rs, p->a_cs = a->cs, p->a_bs = a->bs, p->b_rs = b->rs, p->b_cs = b->cs, p->b_bs = b->bs, p->c_rs = c.rs, p->c_bs = c.bs;
     p->keep_b = q->keep;
-    if (gmi_gemm_plan_init(p, t, q->tasks) || p->tasks > q->tasks || p->tasks < 1) return -1;
+    if (gmi_gemm_plan_init(p, t, q->tasks) || p->tasks < 1) return -1;
+    if (q->pieces ? p->tasks < 2 * q->tasks && t->mr_apart < t->mr : p->tasks > q->tasks) return -1;
     if (p->blas && t->level == GM_SIMD_SCALAR) return -1;
     by_blas = p->blas, terms_of_sum = q->k, blas_plans += p->blas;
     shared = poison(p->shared_bytes, 12);
@@ -184,7 +185,7 @@ static void check(const problem *q)
         if (d) printf("# level %d: %" PRId64 " wrong (mode %d, grid %d %d %d %d)\n", (int)tables[i].level, d, (int)p.priv[0], (int)p.priv[1], (int)p.priv[2], (int)p.priv[3], (int)p.priv[4]);
         bad += d != 0;
     }
-    if (bad || !(state % 16) || q->k > 8000)
+    if (bad || !(state % 16) || q->k > 8000 || q->pieces)
         ok(!bad, "%dx%dx%dx%d a%d b%d tasks %d keep %d", (int)q->batch, (int)q->m, (int)q->n, (int)q->k, q->a_kind, q->b_kind, (int)q->tasks, q->keep);
     free(a.base), free(b.base), free(want), free(magnitude);
 }
@@ -231,6 +232,19 @@ static void large(void)
     ok(tap_failed == before && blas_plans > 0, "48 products, %d of them and of their levels by the BLAS", (int)blas_plans);
 }
 
+/* One side small, the other cut into more pieces than there are tasks where rows of A are copied side by side (AVX-512). */
+static void pieces(void)
+{
+    static const int64_t size[][3] = {{60, 600, 530}, {33, 1000, 700}, {600, 60, 512}, {900, 40, 500}};
+    for (int i = 0; i < 16; i++) {
+        problem q;
+        memset(&q, 0, sizeof q);
+        q.batch = 1, q.m = size[i % 4][0], q.n = size[i % 4][1], q.k = size[i % 4][2];
+        q.a_kind = i / 4 % 2, q.b_kind = i / 2 % 2, q.tasks = 2 + i % 3 / 2, q.long_c = i % 2, q.special = i % 5 == 4, q.pieces = 1;
+        check(&q);
+    }
+}
+
 int main(void)
 {
     static const gm_simd all[] = {GM_SIMD_SCALAR, GM_SIMD_SSE2, GM_SIMD_AVX2, GM_SIMD_AVX512, GM_SIMD_NEON};
@@ -240,6 +254,7 @@ int main(void)
         if (!gmi_kernels_fill(&tables[levels], all[i], have)) levels++;
     ok(levels >= 1, "%d levels", levels);
     sweep(600);
+    pieces();
     if (TAP_BLAS) large();
     for (int i = 0; i < 12; i++) { /* slabs: 16 panels are one, a term more are two */
         static const int64_t k[] = {8191, 8192, 8193, 16384, 16385, 25000};

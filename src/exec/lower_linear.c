@@ -84,7 +84,7 @@ void gmi_lower_matmul(gmi_lower *l, int32_t node)
         gmi_lower_fail(l, gmi_fail(l->ctx, GM_E_SHAPE, "matmul of %v and %v is too large", r, a->dims, r, b->dims));
         return;
     }
-    it->phases = q->phases, it->tasks = q->tasks, it->scratch = q->thread_bytes;
+    it->phases = q->phases, it->tasks = q->tasks, it->scratch = q->thread_bytes, it->pack_phases = gmi_gemm_pack_phases(q);
     it->in[0] = va, it->in[1] = vb;
     it->out[0] = gmi_value_of_result(l, node, 0);
     keep_packed(l, it, 1, q->shared_bytes);
@@ -132,6 +132,7 @@ void gmi_lower_conv(gmi_lower *l, int32_t node)
     it->phases = q->phases, it->tasks = q->tasks, it->scratch = q->thread_bytes;
     it->in[0] = va, it->in[1] = vb;
     it->out[0] = gmi_value_of_result(l, node, !dw);
+    it->pack_phases = !dw && it->phases == 2;
     if (dw && q->shared_bytes)
         it->temp = gmi_value_new(l, (int64_t)((q->shared_bytes + sizeof(gmi_real) - 1) / sizeof(gmi_real)), sizeof(gmi_real));
     else if (!dw)

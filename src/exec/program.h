@@ -32,6 +32,7 @@ struct gmi_instr {
     int32_t *in, *out;         /* values */
     int32_t temp;              /* value for shared workspace, or -1 */
     int32_t packed_in;         /* input whose packed form `temp` keeps (a parameter, no backward), or -1 */
+    int32_t pack_phases;       /* 1: the first phase only packs it */
     int32_t alias_in, alias_out; /* this output may take this input's place, or -1 */
     uint64_t scratch;          /* bytes a thread */
     const gmi_instr *after;    /* an elementwise instruction run on each finished piece of a convolution or product (epilogue.c), or NULL */

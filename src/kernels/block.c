@@ -42,6 +42,7 @@ gmi_grid gmi_choose_grid(const gmi_kernels *t, int64_t m, int64_t n, int64_t k, 
 {
     gmi_grid best = {1, 1, 1, 0}, g;
     int64_t groups = gmi_ceil_div(n, t->nr), slabs = gmi_block_slabs(k);
+    const int32_t kept = GM_TRAINING && pack_cost > 0 && pack_cost <= GMI_KEPT;
     *cost = -1;
     for (g.rows = 1; g.rows <= GMI_MIN(tasks, GMI_MAX(m, 1)); g.rows++)
         for (g.slabs = 1; g.slabs <= GMI_MIN(tasks / g.rows, GMI_MIN(slabs, max_slabs)); g.slabs++) {
@@ -49,10 +50,10 @@ gmi_grid gmi_choose_grid(const gmi_kernels *t, int64_t m, int64_t n, int64_t k, 
             g.cols = GMI_MAX(1, GMI_MIN(tasks / (g.rows * g.slabs), groups));
             mine = (double)gmi_ceil_div(groups, g.cols);
             alone = pack_cost * mine * terms;
-            together = pack_cost * (double)groups * (double)k / (double)(g.rows * g.cols * g.slabs) + BARRIER;
+            together = pack_cost * (double)groups * (double)k / (double)(g.rows * g.cols * g.slabs) + (kept ? 0 : BARRIER);
             g.share = pack_cost > 0 && g.rows > 1 && (must_share || together < alone);
             v = (double)gmi_ceil_div(m, g.rows) * mine * terms + (g.slabs > 1 ? BARRIER : 0) + (g.share ? together : alone);
-            if (*cost < 0 || v < *cost) best = g, *cost = v;
+            if (*cost < 0 || v < *cost || (kept && v == *cost)) best = g, *cost = v; /* of equals, the one that cuts rows */
         }
     return best;
 }

@@ -84,6 +84,7 @@ void gmi_copy_rows(int64_t rows, int64_t len, const gmi_real *from, int64_t from
 /* Packs B[k][j] = b[k * b_rs + j * b_cs] as gmi_block_pack_fn does. */
 void gmi_pack_b(const gmi_kernels *t, const gmi_real *b, int64_t b_rs, int64_t b_cs, int64_t k0, int64_t klen, int64_t j0, int64_t j1, gmi_real *out);
 
+#define GMI_KEPT 0.01 /* the cost of packing a B that is kept: once for many executions, as is the phase for it */
 /* How a product of m rows, n columns and k terms is cut: parts of rows, of columns, of slabs. */
 typedef struct gmi_grid {
     int64_t rows, cols, slabs;

@@ -200,7 +200,7 @@ static int plan_gather(gmi_conv_plan *p, const gmi_kernels *t, int32_t max_tasks
     /* Columns as if they were one group, so that rows are cut: where terms of few channels are copied together one task does it for all of them, and where there
      * are many rows a piece of the result then has all channels for the epilogue. (Builds for devices have none.) */
     int64_t columns = GM_TRAINING && pixels >= tasks * (g.scg < FEW_CHANNELS ? BLOCK_M : 8 * BLOCK_M) ? GMI_MIN(g.ocg, t->nr) : g.ocg;
-    gmi_grid grid = gmi_choose_grid(t, pixels, columns, k, tasks, 1, p->keep_b ? 0.01 : PACK_COST * (double)phases, 1, &cost);
+    gmi_grid grid = gmi_choose_grid(t, pixels, columns, k, tasks, 1, p->keep_b ? GMI_KEPT : PACK_COST * (double)phases, 1, &cost);
     p->priv[ROW_UNIT] = 1;
     if (GM_TRAINING && grid.rows == tasks) {
         const int64_t unit = pixels >= 4 * tasks * GMI_RB ? GMI_RB : BLOCK_M; /* whole GMI_RB: what follows may sum the pixels of a piece */

@@ -42,7 +42,7 @@ static problem fold(const gmi_gemm_plan *p)
 /* Returns whether tasks pack B together. lives: packed B serves more than one block, so it is packed once. */
 static int32_t choose_grid(gmi_gemm_plan *p, const problem *q, const gmi_kernels *t, int64_t tasks, int32_t lives)
 {
-    double best = -1, v, pack_cost = p->priv[MODE] == GMI_B_DIRECT ? 0 : PACK_COST;
+    double best = -1, v, pack_cost = p->priv[MODE] == GMI_B_DIRECT ? 0 : GM_TRAINING && lives && p->keep_b ? GMI_KEPT : PACK_COST;
     int32_t share = 0;
     for (int64_t b = 1; b <= GMI_MIN(tasks, GMI_MAX(q->batch, 1)); b++) {
         gmi_grid g = gmi_choose_grid(t, q->m, q->n, q->k, tasks / b, q->batch == 1 ? INT64_MAX : 1, pack_cost, lives, &v);
@@ -153,6 +153,11 @@ static int64_t part_start(const gmi_gemm_plan *p, int64_t m, int64_t part)
     const int64_t unit = p->priv[ROW_UNIT];
     if (!GM_TRAINING) return gmi_part(m, p->priv[CUT_ROWS], part);
     return GMI_MIN(m, gmi_part(gmi_ceil_div(m, unit), p->priv[CUT_ROWS], part) * unit);
+}
+
+int32_t gmi_gemm_pack_phases(const gmi_gemm_plan *p)
+{
+    return !p->blas && p->priv[MODE] == GMI_B_READY;
 }
 
 int gmi_gemm_task_rows(const gmi_gemm_plan *p, int32_t task, int64_t *m0, int64_t *m1)

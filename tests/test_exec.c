@@ -195,9 +195,72 @@ static void parts(void)
     gm_context_destroy(c);
 }
 
+/* One or two convolutions (each of a batch of its own) with the same weights, in one program; returns how many found their weights packed before. */
+static int convolutions(gm_context *c, const int64_t *sizes, int first, int count, gmi_real *const *x, const gmi_real *w, gmi_real *const *y)
+{
+    static const char *const names[] = {"x", "v"};
+    const int64_t wd[4] = {sizes[1], sizes[0], 4, 4};
+    gm_graph *g = NULL;
+    gm_node root[2], weights;
+    const gm_program *p = NULL;
+    gm_run *r = NULL;
+    gm_conv o;
+    const void *in[3];
+    void *out[2];
+    int shared = 0;
+    must(gm_graph_create(c, &g));
+    gm_conv_init(&o, sizeof o);
+    o.stride[0] = o.stride[1] = 2, o.pad_begin[0] = o.pad_begin[1] = o.pad_end[0] = o.pad_end[1] = 1;
+    weights = gm_graph_input(g, "w", GM_F32, 4, wd);
+    for (int i = 0; i < count; i++) {
+        const int64_t d[4] = {3 + first + i, sizes[0], sizes[2], sizes[2]};
+        root[i] = gm_op_conv2d(g, gm_graph_input(g, names[i], GM_F32, 4, d), weights, &o);
+        out[i] = y[first + i];
+    }
+    must(gm_program_compile(g, count, root, &p));
+    must(gm_run_create(c, p, NULL, &r));
+    in[gmi_program_input_index(p, "w")] = w;
+    for (int i = 0; i < count; i++) in[gmi_program_input_index(p, names[i])] = x[first + i];
+    gmi_exec e = {0, 0, 0, in, out, 0};
+    must(gmi_run_exec(r, &e));
+    must(gmi_run_exec(r, &e));
+    for (int32_t i = 0; i < p->n_instrs; i++) shared += p->instrs[i].packed_before;
+    gm_run_destroy(r);
+    gm_program_destroy(p);
+    gm_graph_destroy(g);
+    return shared;
+}
+
+/* Real and made images go through the same convolutions: weights are packed once. Rows cut (two phases) and columns cut (one). */
+static void packed_once(void)
+{
+    static const int64_t sizes[][3] = {{16, 24, 28}, {32, 600, 4}};
+    for (int i = 0; i < 4; i++) {
+        const int64_t *s = sizes[i / 2], in = s[0] * s[2] * s[2], out = s[1] * s[2] * s[2] / 4, nw = s[0] * s[1] * 16;
+        gmi_real *x[2], *y[2], *z[2], *w = malloc((size_t)nw * sizeof *w);
+        gm_context_options o;
+        gm_context *c = NULL;
+        gm_context_options_init(&o, sizeof o);
+        o.threads = 1 + i % 2;
+        must(gm_context_create(&o, &c));
+        fill(w, nw, 3);
+        for (int k = 0; k < 2; k++) {
+            x[k] = malloc((size_t)((3 + k) * in) * sizeof *x[k]), y[k] = malloc((size_t)((3 + k) * out) * sizeof *y[k]), z[k] = malloc((size_t)((3 + k) * out) * sizeof *z[k]);
+            fill(x[k], (3 + k) * in, 5 + (uint32_t)k);
+            convolutions(c, s, k, 1, x, w, z);
+        }
+        is_int(convolutions(c, s, 0, 2, x, w, y), GM_TRAINING, "%d threads: weights of the second convolution are packed already", (int)o.threads);
+        ok(!memcmp(y[0], z[0], (size_t)(3 * out) * sizeof *y[0]) && !memcmp(y[1], z[1], (size_t)(4 * out) * sizeof *y[1]), "the bits of two programs");
+        for (int k = 0; k < 2; k++) free(x[k]), free(y[k]), free(z[k]);
+        free(w);
+        gm_context_destroy(c);
+    }
+}
+
 int main(void)
 {
     same_bits();
+    packed_once();
     parts();
     refusals();
     return done();

@@ -104,7 +104,7 @@ void gmi_conv_instr(const gmi_instr *it, gm_run *r, int32_t phase, int32_t task,
     io.b = r->ptr[it->in[1]];
     io.c = r->ptr[it->out[0]];
     io.shared = it->temp >= 0 ? r->ptr[it->temp] : NULL;
-    io.packed = it->packed_in >= 0 && r->packed[it - r->program->instrs] == r->params->version;
+    io.packed = (it->packed_in >= 0 && r->packed[it - r->program->instrs] == r->params->version) || (GM_TRAINING && it->packed_before);
     gmi_conv_run(it->plan, &r->program->kernels, &io, phase, task, scratch);
 }
 
@@ -137,6 +137,29 @@ void gmi_lower_conv(gmi_lower *l, int32_t node)
         it->temp = gmi_value_new(l, (int64_t)((q->shared_bytes + sizeof(gmi_real) - 1) / sizeof(gmi_real)), sizeof(gmi_real));
     else if (!dw)
         keep_packed(l, it, 1, q->shared_bytes);
+}
+
+/* Convolutions of the same weights that differ in the number of images only, as those of real and made images: what one has packed serves the others. Not across
+ * the parts of a program, between which weights may change. */
+static int same_packing(const gmi_instr *a, const gmi_instr *b)
+{
+    gmi_conv_plan p, q;
+    if (a->run != gmi_conv_instr || b->run != gmi_conv_instr || a->temp < 0 || b->temp < 0 || a->in[1] != b->in[1]) return 0;
+    p = *(const gmi_conv_plan *)a->plan, q = *(const gmi_conv_plan *)b->plan;
+    if (p.kind == GMI_CONV_DW || p.keep_b || q.keep_b) return 0;
+    q.n = p.n, q.tasks = p.tasks, q.phases = p.phases, q.thread_bytes = p.thread_bytes;
+    memcpy(q.priv, p.priv, sizeof q.priv);
+    return !memcmp(&p, &q, sizeof p);
+}
+
+void gmi_share_packed(gm_program *p)
+{
+    for (int32_t j = 0; j < p->n_instrs; j++)
+        for (int32_t i = j < p->cut ? 0 : p->cut; i < j; i++) {
+            if (p->instrs[i].packed_before || !same_packing(&p->instrs[i], &p->instrs[j])) continue;
+            p->instrs[j].temp = p->instrs[i].temp, p->instrs[j].packed_before = 1;
+            break;
+        }
 }
 
 /* ---- pooling and resizing: planes of row-major images ---- */

@@ -135,6 +135,7 @@ static gm_status compile(gm_graph *g, int32_t n, const gm_node *outputs, gm_prog
     if (GM_TRAINING && !s) s = gmi_recompute(&l.ir, g->n);
     if (!s) s = gmi_lower_graph(&l, g, n, outputs);
     if (GM_TRAINING && !s) s = gmi_attach(&l);
+    if (GM_TRAINING && !s) gmi_share_packed(p);
     if (!s) s = plan_memory(&l);
     if (l.ir.ctx) gmi_ir_free(&l.ir);
     gmi_arena_free(&l.tmp);

@@ -33,6 +33,7 @@ struct gmi_instr {
     int32_t temp;              /* value for shared workspace, or -1 */
     int32_t packed_in;         /* input whose packed form `temp` keeps (a parameter, no backward), or -1 */
     int32_t pack_phases;       /* 1: the first phase only packs it */
+    int32_t packed_before;     /* 1: an instruction before has packed it into the same `temp` */
     int32_t alias_in, alias_out; /* this output may take this input's place, or -1 */
     uint64_t scratch;          /* bytes a thread */
     const gmi_instr *after;    /* an elementwise instruction run on each finished piece of a convolution or product (epilogue.c), or NULL */
@@ -162,6 +163,7 @@ gmi_instr_fn gmi_gemm_instr;
 
 /* ---- epilogue.c: elementwise instructions that follow a convolution or a product become part of it ---- */
 gm_status gmi_attach(gmi_lower *l);
+void gmi_share_packed(gm_program *p);
 
 /* ---- memplan.c: offsets for intervals ---- */
 typedef struct gmi_interval {

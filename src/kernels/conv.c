@@ -372,7 +372,7 @@ static void compute(run *r, const gmi_conv_io *io, int32_t task)
     int64_t r0 = part_start(r->p, pixels, ir), r1 = part_start(r->p, pixels, ir + 1);
     gmi_block_out out;
     out.c = NULL, out.ld = 0, out.rows = r->out;
-    if (r->p->phases == 1 && !(r->p->keep_b && io->packed)) pack_columns(r, io, c0, c1, 0, 1);
+    if (r->p->phases == 1 && !io->packed) pack_columns(r, io, c0, c1, 0, 1);
     for (int64_t group = 0; group < g->groups; group++)
         for (int64_t j = c0; j < c1; j += cut[BLOCK_COLS])
             for (int64_t i = r0; i < r1; i += cut[BLOCK_PIXELS]) {
@@ -403,6 +403,6 @@ void gmi_conv_run(const gmi_conv_plan *p, const gmi_kernels *t, const gmi_conv_i
     run_init(&r, p, t, io, scratch);
     if (p->phases == 1 || phase == 1)
         compute(&r, io, task);
-    else if (!(p->keep_b && io->packed))
+    else if (!io->packed)
         pack_columns(&r, io, 0, r.g.ocg, task, p->tasks);
 }

@@ -90,7 +90,7 @@ typedef struct gmi_conv_io {
     gmi_epilogue_fn *epilogue; /* conv and conv_dx: rows are pixels, columns channels; may be NULL */
     void *epilogue_user;
     void *shared;
-    int32_t packed; /* conv, conv_dx with keep_b: weights already packed in shared */
+    int32_t packed; /* conv, conv_dx: shared holds the weights packed by an execution of this plan, or of one that differs in n only */
 } gmi_conv_io;
 /* As above; tasks may be more than max_tasks: pieces, for threads of unequal speed to take one after another. */
 int gmi_conv_plan_init(gmi_conv_plan *p, const gmi_kernels *t, int32_t max_tasks);

@@ -11,7 +11,7 @@ typedef struct sizes {
     int64_t n, in, out, side; /* side 0: a matrix product [n, in] [in, out] */
     int dx;                   /* a transposed convolution: twice the side, else half */
 } sizes;
-enum { GATED, GATED_SUM, SUM };
+enum { GATED, GATED_SUM, SUM, WEIGHTED };
 typedef enum { CONV, FOLLOW, BOTH } half;
 
 static gm_context *c;
@@ -45,13 +45,18 @@ static gm_node convolve(gm_graph *g, const sizes *s)
     return s->dx ? gm_op_conv_transpose2d(g, a, b, &o) : gm_op_conv2d(g, a, b, &o);
 }
 
-/* leaky_relu(y + b) where m is above zero, or its sums over all pixels beside it, or the sums of y. */
+/* leaky_relu(y + b) where m is above zero, or its sums over all pixels beside it, or the sums of y, or sigmoid(y + b) * u with a number u for each image or row. */
 static int32_t follow(gm_graph *g, const sizes *s, gm_node y, gm_node *root, int what)
 {
     const int64_t d[4] = {1, s->out, 1, 1};
     const uint32_t axes = s->side ? 13 : 1;
     if (what == SUM) {
         root[0] = gm_op_sum(g, y, axes, 0);
+        return 1;
+    }
+    if (what == WEIGHTED) {
+        const int64_t u[4] = {s->n, 1, 1, 1};
+        root[0] = gm_op_mul(g, gm_op_sigmoid(g, gm_op_add(g, y, gm_graph_input(g, "b", GM_F32, rank_of(s), d))), gm_graph_input(g, "u", GM_F32, rank_of(s), u));
         return 1;
     }
     gm_node v = gm_op_leaky_relu(g, gm_op_add(g, y, gm_graph_input(g, "b", GM_F32, rank_of(s), d)), 0.2);
@@ -63,13 +68,13 @@ static int32_t follow(gm_graph *g, const sizes *s, gm_node y, gm_node *root, int
 /* The program's inputs by name from those given, in the order it wants. */
 static int run(const sizes *s, half h, int what, gmi_real *const *given, gmi_real *const *to)
 {
-    static const char *const names[] = {"x", "w", "y", "b", "m"};
+    static const char *const names[] = {"x", "w", "y", "b", "m", "u"};
     int64_t d[4];
     gm_graph *g = NULL;
     gm_node root[2];
     const gm_program *p = NULL;
     gm_run *r = NULL;
-    const void *in[5];
+    const void *in[6];
     void *out[2] = {to[0], to[1]};
     int32_t n = 1;
     must(gm_graph_create(c, &g));
@@ -81,7 +86,7 @@ static int run(const sizes *s, half h, int what, gmi_real *const *given, gmi_rea
         n = follow(g, s, y, root, what);
     must(gm_program_compile(g, n, root, &p));
     must(gm_run_create(c, p, NULL, &r));
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < 6; i++) {
         const int32_t at = gmi_program_input_index(p, names[i]);
         if (at >= 0) in[at] = given[i];
     }
@@ -114,7 +119,7 @@ static int same_grid(const sizes *s)
 
 static void check(const sizes *s, int what, int32_t threads, int want)
 {
-    static const char *const text[] = {"bias, activation, gate", "and their sums", "sums"};
+    static const char *const text[] = {"bias, activation, gate", "and their sums", "sums", "a weight a row"};
     int64_t d[4];
     gm_context_options o;
     gm_context_options_init(&o, sizeof o);
@@ -122,7 +127,7 @@ static void check(const sizes *s, int what, int32_t threads, int want)
     must(gm_context_create(&o, &c));
     result_dims(s, d);
     const int64_t count = d[0] * d[1] * d[2] * d[3], big = what == SUM ? s->out : count;
-    gmi_real *given[5] = {numbers(s->n * s->in * (s->side ? s->side * s->side : 1), 1), numbers(s->in * s->out * 16, 2), numbers(count, 3), numbers(s->out, 4), numbers(s->out, 5)};
+    gmi_real *given[6] = {numbers(s->n * s->in * (s->side ? s->side * s->side : 1), 1), numbers(s->in * s->out * 16, 2), numbers(count, 3), numbers(s->out, 4), numbers(s->out, 5), numbers(s->n, 10)};
     gmi_real *apart[2] = {numbers(big, 6), numbers(s->out, 7)}, *both[2] = {numbers(big, 8), numbers(s->out, 9)}, *y[2] = {given[2], NULL};
     run(s, CONV, what, given, y);
     run(s, FOLLOW, what, given, apart);
@@ -131,17 +136,17 @@ static void check(const sizes *s, int what, int32_t threads, int want)
        "%s behind %s, %d to %d channels of %d x %d, %d tasks: the bits of two programs", text[what], !s->side ? "matmul" : s->dx ? "conv_transpose" : "conv", (int)s->in, (int)s->out,
        (int)s->side, (int)s->side, (int)threads);
     if (GM_TRAINING && want >= 0 && c->threads == threads && same_grid(s)) is_int(plus, want, "%s", want ? "one instruction" : "two instructions");
-    for (int i = 0; i < 5; i++) free(given[i]);
+    for (int i = 0; i < 6; i++) free(given[i]);
     for (int i = 0; i < 2; i++) free(apart[i]), free(both[i]);
     gm_context_destroy(c);
 }
 
 int main(void)
 {
-    static const sizes wide = {64, 8, 32, 16, 0}, image = {16, 1, 24, 28, 0}, odd = {3, 24, 19, 14, 1}, pieces = {7, 24, 19, 14, 1}, up = {64, 16, 32, 4, 1}, few = {24, 32, 3, 8, 1}, many = {2, 8, 600, 8, 0},
+    static const sizes wide = {64, 8, 32, 16, 0}, image = {16, 1, 24, 28, 0}, odd = {3, 24, 19, 14, 1}, pieces = {7, 24, 19, 14, 1}, broad = {300, 20, 3000, 0, 0}, up = {64, 16, 32, 4, 1}, few = {24, 32, 3, 8, 1}, many = {2, 8, 600, 8, 0},
                        rows = {192, 70, 200, 0, 0}, tall = {2100, 30, 40, 0, 0}, flat = {3, 300, 2000, 0, 0}, long_sums = {20, 17000, 24, 0, 0};
-    const sizes *all[] = {&wide, &image, &odd, &up, &few, &many, &rows, &tall, &flat, &long_sums, &pieces};
-    for (int what = 0; what < 3; what++) {
+    const sizes *all[] = {&wide, &image, &odd, &up, &few, &many, &rows, &tall, &flat, &long_sums, &pieces, &broad};
+    for (int what = 0; what < 4; what++) {
         for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
             for (int32_t threads = 1; threads <= 3; threads++) check(all[i], what, threads, -1);
     }
@@ -156,6 +161,9 @@ int main(void)
     check(&rows, GATED, 2, 1);
     check(&long_sums, GATED, 3, 1); /* cut along the terms: rows are finished by the last phase */
     check(&tall, SUM, 1, 1);
+    check(&rows, WEIGHTED, 2, 1);
+    check(&broad, WEIGHTED, 1, 1); /* a tile is part of a row */
+    check(&tall, WEIGHTED, 1, 1);
     check(&flat, GATED, 2, 0); /* cut by columns */
     return done();
 }

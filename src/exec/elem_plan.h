@@ -34,7 +34,7 @@ typedef struct gmi_elem_plan {
     int32_t *sum;   /* their places */
 } gmi_elem_plan;
 gmi_instr_fn gmi_elem_run;
-/* One task's execution, opened for it by its scratch; rows are steps of axis 0 (plans with axis 0 only), in ascending order, from and to multiples of GMI_RB or
+/* One task's execution, opened for it by its scratch; rows are steps of axis 0 (tiles of axis 0 or 1), in ascending order, from and to multiples of GMI_RB or
  * the ends where there are sums. */
 typedef struct gmi_elem_state {
     const gmi_instr *it;
@@ -45,6 +45,8 @@ typedef struct gmi_elem_state {
 } gmi_elem_state;
 void gmi_elem_open(gmi_elem_state *s, const gmi_instr *it, gm_run *r, void *scratch);
 void gmi_elem_rows(gmi_elem_state *s, int64_t from, int64_t to);
+/* Steps of axis 0 that are a row of so many columns; 0 if the plan is not made of such rows. */
+int64_t gmi_elem_steps(const gmi_elem_plan *q, int64_t columns);
 /* peephole.c: chains of operations that a kernel does in one pass become one operation. */
 void gmi_elem_fuse(gmi_elem_plan *q);
 /* Where the lanes of sums begin in the scratch of a task: behind registers, buffers and places. */

@@ -145,9 +145,17 @@ static void run_tile(gmi_elem_state *s, int64_t outer, int64_t first, int64_t ro
     if (GM_TRAINING && q->n_sums) add_sums(q, k, place, first, rows, s->lanes, s->sums);
 }
 
+int64_t gmi_elem_steps(const gmi_elem_plan *q, int64_t columns)
+{
+    if (q->axis == 0) return columns % q->inner ? 0 : columns / q->inner;
+    return q->axis == 1 && !q->n_sums && q->dims[1] * q->inner == columns;
+}
+
 void gmi_elem_rows(gmi_elem_state *s, int64_t from, int64_t to)
 {
     const gmi_elem_plan *q = s->it->plan;
+    for (; q->axis && from < to; from++)
+        for (int64_t at = 0; at < q->dims[1]; at += q->rows) run_tile(s, from, at, GMI_MIN(q->rows, q->dims[1] - at));
     while (from < to) {
         int64_t rows = GMI_MIN(q->rows, to - from);
         if (q->n_sums) rows = GMI_MIN(rows, GMI_RB - from % GMI_RB);

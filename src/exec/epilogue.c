@@ -55,8 +55,9 @@ static int elem_fits(const attach *a, const gmi_instr *host, int32_t at, const g
 {
     const gmi_elem_plan *q = it->plan;
     const int64_t c = channels(host), count = a->l->p->values[host->out[0]].count;
+    const int64_t steps = gmi_elem_steps(q, c);
     const int32_t e = only_input(it, host->out[0]);
-    if (e < 0 || q->input[e].mode != GMI_IN_CONTIG || q->axis != 0 || q->dims[0] * q->inner != count || c % q->inner) return 0;
+    if (e < 0 || q->input[e].mode != GMI_IN_CONTIG || !steps || q->dims[0] * c != count * steps) return 0;
     if (q->n_sums && q->inner != c) return 0;
     for (int32_t k = 0; k < it->n_in; k++) {
         if (k != e && a->writer[it->in[k]] >= at) return 0;

@@ -19,7 +19,7 @@ typedef struct finish {
 static void finish_init(finish *f, const gmi_instr *it, gm_run *r, void *scratch, int64_t columns)
 {
     f->it = it, f->r = r, f->scratch = scratch, f->open = 0;
-    f->steps = columns / ((const gmi_elem_plan *)it->after->plan)->inner;
+    f->steps = gmi_elem_steps(it->after->plan, columns);
 }
 
 static void finish_rows(void *user, int64_t m0, int64_t m1, int64_t n0, int64_t n1, int32_t task)
@@ -42,13 +42,16 @@ void gmi_gemm_instr(const gmi_instr *it, gm_run *r, int32_t phase, int32_t task,
     io.c = r->ptr[it->out[0]];
     io.shared = it->temp >= 0 ? r->ptr[it->temp] : NULL;
     io.packed = it->packed_in >= 0 && r->packed[it - r->program->instrs] == r->params->version;
-    gmi_gemm_run(q, &r->program->kernels, &io, phase, task, scratch);
 #if GM_TRAINING
     finish f;
-    int64_t m0, m1;
-    if (!it->after || phase + 1 < it->phases || !gmi_gemm_task_rows(q, task, &m0, &m1)) return;
-    finish_init(&f, it, r, scratch, q->n);
-    finish_rows(&f, m0, m1, 0, q->n, task);
+    int64_t m0 = 0, m1 = 0;
+    const int whole = it->after && phase + 1 == it->phases ? gmi_gemm_task_rows(q, task, &m0, &m1) : 0;
+    if (whole) finish_init(&f, it, r, scratch, q->n);
+    if (whole == 2) io.epilogue = finish_rows, io.epilogue_user = &f;
+    gmi_gemm_run(q, &r->program->kernels, &io, phase, task, scratch);
+    if (whole == 1) finish_rows(&f, m0, m1, 0, q->n, task);
+#else
+    gmi_gemm_run(q, &r->program->kernels, &io, phase, task, scratch);
 #endif
 }
 

@@ -279,6 +279,7 @@ static void panel(const gmi_block *blk, int64_t i0, int64_t i1, int64_t j0, int6
             if (whole) s.b = piece(blk, k0, klen, j, end, fill, &s.direct), s.from = s.direct;
             row_groups(blk, &s, &ta, first, count, i0, j, end);
         }
+        if (GM_TRAINING && blk->done && k0 + klen == blk->k) blk->done(blk, first[0], first[count]);
     }
 }
 

@@ -22,6 +22,9 @@ typedef void gmi_block_rows_fn(const gmi_block *blk, int64_t k0, int64_t klen, i
 /* Packs terms [k0, k0 + klen) and columns [j0, j1) of B, j0 a multiple of nr, into out. */
 typedef void gmi_block_pack_fn(const gmi_block *blk, int64_t k0, int64_t klen, int64_t j0, int64_t j1, gmi_real *out);
 
+/* Rows [i0, i1) of the block are finished. */
+typedef void gmi_block_done_fn(const gmi_block *blk, int64_t i0, int64_t i1);
+
 typedef enum {
     GMI_B_READY,  /* blk->packed holds all of B */
     GMI_B_FILL,   /* blk->packed is filled piece by piece, just before its first use */
@@ -36,6 +39,7 @@ struct gmi_block {
     int32_t side;                  /* rows lie side by side: prepared now or before */
     gmi_block_rows_fn *rows;
     gmi_block_pack_fn *pack;
+    gmi_block_done_fn *done; /* may be NULL; only where k is one slab */
     const void *user;
     int64_t row_unit; /* > 0: no group of rows crosses a multiple of this */
     gmi_block_mode mode;

@@ -160,6 +160,12 @@ int32_t gmi_gemm_pack_phases(const gmi_gemm_plan *p)
     return !p->blas && p->priv[MODE] == GMI_B_READY;
 }
 
+/* Blocks have all columns, and k is one slab. */
+static int whole_rows(const gmi_gemm_plan *p, const problem *q)
+{
+    return p->priv[CUT_COLS] == 1 && p->priv[BLOCK_COLS] >= q->n && gmi_block_slabs(q->k) == 1;
+}
+
 int gmi_gemm_task_rows(const gmi_gemm_plan *p, int32_t task, int64_t *m0, int64_t *m1)
 {
     const problem q = fold(p);
@@ -169,7 +175,7 @@ int gmi_gemm_task_rows(const gmi_gemm_plan *p, int32_t task, int64_t *m0, int64_
         *m0 = gmi_part(q.m, p->tasks, task), *m1 = gmi_part(q.m, p->tasks, task + 1);
     else
         *m0 = part_start(p, q.m, task), *m1 = part_start(p, q.m, task + 1);
-    return 1;
+    return GM_TRAINING && whole_rows(p, &q) ? 2 : 1;
 }
 
 /* ---- execution ---- */
@@ -180,6 +186,7 @@ typedef struct run {
     const gmi_real *a, *b;
     gmi_real *c, *partial;
     int32_t task;
+    int64_t batch_at;
     gmi_block blk;
     const gmi_real *ptr[GMI_MR_MAX];
     int64_t len[1];
@@ -283,6 +290,12 @@ static void prepare_all(const run *r)
     }
 }
 
+static void rows_done(const gmi_block *blk, int64_t i0, int64_t i1)
+{
+    const run *r = blk->user;
+    r->io->epilogue(r->io->epilogue_user, r->batch_at * r->q.m + i0, r->batch_at * r->q.m + i1, 0, r->q.n, r->task);
+}
+
 /* One rectangle of C of one batch step: all of it, or the slabs [s0, s1) when slabs are cut. */
 static void rectangle(const run *r, int64_t batch, int64_t i0, int64_t i1, int64_t j0, int64_t j1, int64_t s0, int64_t s1, int32_t fill)
 {
@@ -290,7 +303,7 @@ static void rectangle(const run *r, int64_t batch, int64_t i0, int64_t i1, int64
     out.rows = NULL, out.c = r->c + i0 * r->p->c_rs + j0, out.ld = r->p->c_rs;
     if (r->p->priv[CUT_SLABS] == 1) {
         gmi_block_full(&r->blk, i0, i1, j0, j1, fill, &out);
-        if (r->io->epilogue) r->io->epilogue(r->io->epilogue_user, batch * r->q.m + i0, batch * r->q.m + i1, j0, j1, r->task);
+        if (r->io->epilogue && !r->blk.done) r->io->epilogue(r->io->epilogue_user, batch * r->q.m + i0, batch * r->q.m + i1, j0, j1, r->task);
         return;
     }
     for (int64_t s = s0; s < s1; s++) {
@@ -310,7 +323,9 @@ static void compute(run *r)
     int64_t r0 = part_start(p, r->q.m, ir), r1 = part_start(p, r->q.m, ir + 1);
     int64_t s0 = gmi_part(slabs, cut[CUT_SLABS], is), s1 = gmi_part(slabs, cut[CUT_SLABS], is + 1);
     int32_t fill = !(p->keep_b && r->io->packed);
+    if (GM_TRAINING && r->io->epilogue && whole_rows(p, &r->q)) r->blk.done = rows_done;
     for (int64_t b = gmi_part(r->q.batch, cut[CUT_BATCH], ib); b < gmi_part(r->q.batch, cut[CUT_BATCH], ib + 1); b++) {
+        if (GM_TRAINING) r->batch_at = b;
         r->a = r->io->a + b * p->a_bs, r->b = r->blk.b = r->io->b + b * p->b_bs, r->c = r->io->c + b * p->c_bs;
         for (int64_t j = c0; j < c1; j += cut[BLOCK_COLS])
             for (int64_t i = r0; i < r1; i += cut[BLOCK_ROWS])

@@ -67,7 +67,8 @@ typedef struct gmi_gemm_io {
 int gmi_gemm_plan_init(gmi_gemm_plan *p, const gmi_kernels *t, int32_t max_tasks);
 /* 1: the first phase only packs B, and need not run when it is packed. */
 int32_t gmi_gemm_pack_phases(const gmi_gemm_plan *p);
-/* 1: after the last phase the task has finished the rows [*m0, *m1) with all columns, rows counted on over batch steps. */
+/* 1: after the last phase the task has finished the rows [*m0, *m1) with all columns, rows counted on over batch steps. 2: and its epilogue is only called for
+ * blocks with all columns, each while it is in the cache. */
 int gmi_gemm_task_rows(const gmi_gemm_plan *p, int32_t task, int64_t *m0, int64_t *m1);
 void gmi_gemm_run(const gmi_gemm_plan *p, const gmi_kernels *t, const gmi_gemm_io *io, int32_t phase, int32_t task, void *scratch);
 

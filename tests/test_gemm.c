@@ -232,10 +232,10 @@ static void large(void)
     ok(tap_failed == before && blas_plans > 0, "48 products, %d of them and of their levels by the BLAS", (int)blas_plans);
 }
 
-/* One side small, the other cut into more pieces than there are tasks where rows of A are copied side by side (AVX-512). */
+/* Few rows: columns are cut into more pieces than there are tasks where rows of A are copied side by side (AVX-512). */
 static void pieces(void)
 {
-    static const int64_t size[][3] = {{60, 600, 530}, {33, 1000, 700}, {600, 60, 512}, {900, 40, 500}};
+    static const int64_t size[][3] = {{60, 600, 530}, {33, 1000, 700}, {14, 2000, 512}, {131, 401, 600}};
     for (int i = 0; i < 16; i++) {
         problem q;
         memset(&q, 0, sizeof q);

@@ -5,7 +5,7 @@
  * tasks share columns of B each packs its own just before use; otherwise one phase packs all of B first. Tasks over slabs leave partial
  * sums in `shared`, and a last phase adds them in order. Few rows do not repay packing: then B is read in place if its columns are contiguous, and
  * packed piece by piece into scratch if not.
- * When one side is small and the other is cut into pieces for threads of unequal speed, a first phase packs all of the small side: B, or rows of A.
+ * Where rows are few, columns may be cut into more pieces than there are threads, and a first phase prepares all rows of A.
  * Not here: the order of additions (block.c), the inner loop (gemm_tile.c), convolutions (conv.c, conv_dw.c). */
 #include "kernels/gemm.h"
 #include "base/base.h"
@@ -13,7 +13,7 @@
 #include "kernels/block.h"
 
 /* plan->priv */
-enum { MODE, CUT_BATCH, CUT_ROWS, CUT_COLS, CUT_SLABS, BLOCK_ROWS, BLOCK_COLS, PREPARE, ROW_UNIT };
+enum { MODE, CUT_BATCH, CUT_ROWS, CUT_COLS, CUT_SLABS, BLOCK_ROWS, BLOCK_COLS, PREPARE };
 /* PREPARE */
 enum { IN_PLACE, PREPARED, PREPARED_BEFORE };
 
@@ -22,8 +22,7 @@ enum { IN_PLACE, PREPARED, PREPARED_BEFORE };
 #define BLOCK_BYTES (256 * 1024) /* of packed B that stays in the second-level cache */
 #define LONG_M 1024          /* rows that leave the cache before the next block of columns needs them again: then blocks are wider */
 #define BLOCK_M 128          /* rows whose sums stay there too */
-#define SMALL (640 * 1024)   /* bytes of a side that every thread reads again for each piece of the other */
-#define PIECE_TILES 3        /* tiles of rows in a piece, at least */
+#define SMALL (640 * 1024)   /* bytes of A that every thread reads again for each piece */
 #define SIDE_COLS 192        /* columns that repay copying rows of A side by side for a better tile */
 
 /* The problem with batch steps that are rows of one larger product folded into m. */
@@ -60,18 +59,14 @@ static int64_t slot_count(const problem *q, const gmi_kernels *t)
     return gmi_ceil_div(q->m, t->mr);
 }
 
-/* Cuts the larger side into pieces where that helps; *share: whether B is packed before. */
+/* Few rows, many columns: pieces of columns, each of which packs its own part of B; rows of A are prepared before, for all. */
 static void cut_pieces(gmi_gemm_plan *p, const problem *q, const gmi_kernels *t, int64_t tasks, int32_t *share)
 {
     const double terms = (double)q->m * (double)q->n * (double)q->k;
     const int64_t groups = gmi_ceil_div(q->n, t->nr), small = SMALL / (int64_t)sizeof(gmi_real) / GMI_MAX(q->k, 1);
     int64_t pieces;
-    p->priv[ROW_UNIT] = 1;
     if (t->mr_apart == t->mr || p->priv[MODE] != GMI_B_FILL || p->keep_b || q->batch != 1 || p->priv[CUT_SLABS] > 1 || tasks < 2) return;
-    if (q->n <= small && q->m >= q->n && (pieces = gmi_pieces(tasks, q->m / (PIECE_TILES * t->mr), terms)) > tasks) {
-        p->priv[CUT_ROWS] = pieces, p->priv[CUT_COLS] = 1, p->priv[ROW_UNIT] = t->mr;
-        *share = 1;
-    } else if (q->m <= small && q->m >= t->mr && q->m <= GMI_WHOLE_ROWS && (pieces = gmi_pieces(tasks, groups, terms)) > tasks) {
+    if (q->m <= small && q->m >= t->mr && q->m <= GMI_WHOLE_ROWS && (pieces = gmi_pieces(tasks, groups, terms)) > tasks) {
         p->priv[CUT_ROWS] = 1, p->priv[CUT_COLS] = pieces, p->priv[PREPARE] = PREPARED_BEFORE;
         *share = 0;
     }
@@ -81,8 +76,7 @@ static void cut_pieces(gmi_gemm_plan *p, const problem *q, const gmi_kernels *t,
  * Rows of a block: when B is packed for the block only, all of them; else few enough that the epilogue finds them in the cache. */
 static void choose_blocks(gmi_gemm_plan *p, const problem *q, const gmi_kernels *t)
 {
-    int64_t groups = gmi_ceil_div(gmi_ceil_div(q->n, t->nr), p->priv[CUT_COLS]), unit = GM_TRAINING ? p->priv[ROW_UNIT] : 1;
-    int64_t rows = gmi_ceil_div(GM_TRAINING ? gmi_ceil_div(q->m, unit) : q->m, p->priv[CUT_ROWS]) * unit;
+    int64_t groups = gmi_ceil_div(gmi_ceil_div(q->n, t->nr), p->priv[CUT_COLS]), rows = gmi_ceil_div(q->m, p->priv[CUT_ROWS]);
     int64_t bytes = p->priv[PREPARE] ? 8 * BLOCK_BYTES : rows > LONG_M ? 4 * BLOCK_BYTES : BLOCK_BYTES;
     int64_t per = GMI_MAX(1, bytes / (t->nr * (int64_t)sizeof(gmi_real) * GMI_MAX(1, GMI_MIN(q->k, GMI_KC))));
     if (p->priv[MODE] == GMI_B_LOCAL && q->m <= t->mr) per = 1; /* a piece serves once: it need not leave the first cache */
@@ -147,14 +141,6 @@ int gmi_gemm_plan_init(gmi_gemm_plan *p, const gmi_kernels *t, int32_t max_tasks
     return sizes(p, &q, t);
 }
 
-/* First row of a part of the rows. */
-static int64_t part_start(const gmi_gemm_plan *p, int64_t m, int64_t part)
-{
-    const int64_t unit = p->priv[ROW_UNIT];
-    if (!GM_TRAINING) return gmi_part(m, p->priv[CUT_ROWS], part);
-    return GMI_MIN(m, gmi_part(gmi_ceil_div(m, unit), p->priv[CUT_ROWS], part) * unit);
-}
-
 int32_t gmi_gemm_pack_phases(const gmi_gemm_plan *p)
 {
     return !p->blas && p->priv[MODE] == GMI_B_READY;
@@ -169,12 +155,9 @@ static int whole_rows(const gmi_gemm_plan *p, const problem *q)
 int gmi_gemm_task_rows(const gmi_gemm_plan *p, int32_t task, int64_t *m0, int64_t *m1)
 {
     const problem q = fold(p);
-    const int64_t *cut = p->priv;
+    const int64_t *cut = p->priv, parts = cut[CUT_SLABS] > 1 ? p->tasks : cut[CUT_ROWS];
     if (p->blas || q.batch != 1 || (cut[CUT_SLABS] == 1 && cut[CUT_COLS] > 1)) return 0;
-    if (cut[CUT_SLABS] > 1)
-        *m0 = gmi_part(q.m, p->tasks, task), *m1 = gmi_part(q.m, p->tasks, task + 1);
-    else
-        *m0 = part_start(p, q.m, task), *m1 = part_start(p, q.m, task + 1);
+    *m0 = gmi_part(q.m, parts, task), *m1 = gmi_part(q.m, parts, task + 1);
     return GM_TRAINING && whole_rows(p, &q) ? 2 : 1;
 }
 
@@ -320,7 +303,7 @@ static void compute(run *r)
     int64_t ic = x % cut[CUT_COLS], is = x / cut[CUT_COLS] % cut[CUT_SLABS], ir = x / (cut[CUT_COLS] * cut[CUT_SLABS]) % cut[CUT_ROWS];
     int64_t ib = x / (cut[CUT_COLS] * cut[CUT_SLABS] * cut[CUT_ROWS]), slabs = gmi_block_slabs(r->q.k);
     int64_t c0 = gmi_part(groups, cut[CUT_COLS], ic) * nr, c1 = GMI_MIN(r->q.n, gmi_part(groups, cut[CUT_COLS], ic + 1) * nr);
-    int64_t r0 = part_start(p, r->q.m, ir), r1 = part_start(p, r->q.m, ir + 1);
+    int64_t r0 = gmi_part(r->q.m, cut[CUT_ROWS], ir), r1 = gmi_part(r->q.m, cut[CUT_ROWS], ir + 1);
     int64_t s0 = gmi_part(slabs, cut[CUT_SLABS], is), s1 = gmi_part(slabs, cut[CUT_SLABS], is + 1);
     int32_t fill = !(p->keep_b && r->io->packed);
     if (GM_TRAINING && r->io->epilogue && whole_rows(p, &r->q)) r->blk.done = rows_done;

@@ -50,7 +50,7 @@ typedef struct gmi_gemm_plan {
     int64_t c_rs, c_bs;       /* of C[i][j]; columns are contiguous */
     int32_t phases, tasks;
     uint64_t shared_bytes, thread_bytes;
-    int64_t priv[9]; /* the driver's own choices */
+    int64_t priv[8]; /* the driver's own choices */
     int32_t keep_b; /* set by the caller, 0 or 1: 1 = B will be used again, `shared` lives on and io.packed will be set: B is packed however small m is.
                      * 0 = this B is used once: io.packed must be 0, and B may stay unpacked (shared_bytes may be 0). Same bits. */
     int32_t blas;   /* 1: the product goes to a CBLAS (blas.h), in no order that is known */

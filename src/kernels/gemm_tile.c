@@ -258,11 +258,9 @@ static void store_part(const gmi_tile_args *ta, int32_t r0, int32_t m, const gmi
         }                                                                                                                                            \
         FINISH(ROWS, V)                                                                                                                              \
     }
-DEFINE_SIDE(side8, ROWS8, VECS, 8, NV)
 DEFINE_SIDE(side10, ROWS10, VECS, 10, NV)
 DEFINE_SIDE(side12, ROWS12, VECS, 12, NV)
 DEFINE_SIDE(side14, ROWS14, VECS, 14, NV)
-DEFINE_SIDE(thin8, ROWS8, VEC1, 8, 1)
 DEFINE_SIDE(thin10, ROWS10, VEC1, 10, 1)
 DEFINE_SIDE(thin12, ROWS12, VEC1, 12, 1)
 DEFINE_SIDE(thin14, ROWS14, VEC1, 14, 1)
@@ -349,8 +347,8 @@ static tile_part *const several[] = {groups1, groups1, groups2, groups3, groups4
 #endif
 
 #if WIDE
-#define SIDE_ROWS 8 /* from here on */
-static tile_part *const beside[][2] = {{thin8, side8}, {thin10, side10}, {thin12, side12}, {thin14, side14}};
+#define SIDE_ROWS 10 /* from here on */
+static tile_part *const beside[][2] = {{thin10, side10}, {thin12, side12}, {thin14, side14}};
 #endif
 
 static void tile(const gmi_tile_args *ta)

@@ -159,6 +159,8 @@ static void *poison(uint64_t bytes)
     return p;
 }
 
+static int pieces_expected, more_pieces; /* plans may have more tasks than threads; how many had */
+
 /* One plan with one table: differences from the reference, marks overwritten, epilogue calls that were wrong. */
 static int64_t run_level(const gmi_conv_plan *q, const gmi_kernels *t, const gmi_real *a, const gmi_real *b, const gmi_real *want, int64_t count, int32_t tasks)
 {
@@ -168,7 +170,8 @@ static int64_t run_level(const gmi_conv_plan *q, const gmi_kernels *t, const gmi
     unsigned char *shared;
     int64_t bad = 0;
     memset(&io, 0, sizeof io);
-    if (gmi_conv_plan_init(&p, t, tasks) || p.tasks < 1 || p.tasks > tasks) return -1;
+    if (gmi_conv_plan_init(&p, t, tasks) || p.tasks < 1 || (p.tasks > tasks && pieces_expected != 1)) return -1;
+    if (pieces_expected) more_pieces += p.tasks > tasks;
     shared = poison(p.shared_bytes);
     io.a = a, io.b = b, io.c = c, io.shared = shared + 12;
     if (p.kind != GMI_CONV_DW) io.epilogue = epilogue, io.epilogue_user = &bad_calls;
@@ -255,6 +258,19 @@ static void sweep(int count)
         good &= check(q, i % 5 == 4, 1 + (int32_t)(bits() % 6), 0);
     }
     ok(good, "%d random problems, three kinds, every level", count);
+}
+
+/* Enough work for more pieces than threads: in whole blocks of a sum, in smaller units, and the planar way. */
+static void pieces(void)
+{
+    const gmi_conv_plan q[] = {problem(4, 64, 64, 8, 16, 4, 2, 1), problem(2, 64, 64, 16, 32, 4, 2, 1), problem(4, 64, 64, 24, 3, 3, 1, 1)};
+    pieces_expected = 1;
+    for (int i = 0; i < 3; i++) {
+        more_pieces = 0;
+        check(q[i], i == 1, 2, 1);
+        ok(!GM_TRAINING || more_pieces >= levels, "%d of the plans had pieces", more_pieces);
+    }
+    pieces_expected = 0;
 }
 
 /* ---- pooling and resizing ---- */
@@ -356,6 +372,7 @@ int main(void)
         if (!gmi_kernels_fill(&tables[levels], all[i], have)) levels++;
     ok(levels >= 1, "%d levels", levels);
     sweep(300);
+    pieces();
     check(problem(3, 14, 14, 1, 20, 4, 2, 1), 0, 2, 1);   /* few channels, all taps in one run */
     check(problem(2, 28, 28, 1, 64, 4, 2, 1), 0, 3, 1);   /* dx: lanes over pixels */
     check(problem(1, 40, 25, 3, 71, 5, 3, 2), 1, 5, 1);

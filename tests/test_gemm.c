@@ -147,7 +147,7 @@ static int64_t run_level(const problem *q, const gmi_kernels *t, const mat *a, c
     p->a_rs = a->rs, p->a_cs = a->cs, p->a_bs = a->bs, p->b_rs = b->rs, p->b_cs = b->cs, p->b_bs = b->bs, p->c_rs = c.rs, p->c_bs = c.bs;
     p->keep_b = q->keep;
     if (gmi_gemm_plan_init(p, t, q->tasks) || p->tasks < 1) return -1;
-    if (q->pieces ? p->tasks < 2 * q->tasks && t->mr_apart < t->mr : p->tasks > q->tasks) return -1;
+    if (q->pieces && !p->blas ? p->tasks < 2 * q->tasks && t->mr_apart < t->mr : p->tasks > q->tasks) return -1;
     if (p->blas && t->level == GM_SIMD_SCALAR) return -1;
     by_blas = p->blas, terms_of_sum = q->k, blas_plans += p->blas;
     shared = poison(p->shared_bytes, 12);

@@ -157,7 +157,7 @@ static const gmi_real *piece(const gmi_block *blk, int64_t k0, int64_t klen, int
 
 int32_t gmi_block_slots(const gmi_kernels *t, int64_t rows)
 {
-    return (int32_t)gmi_ceil_div(rows <= GMI_WHOLE_ROWS ? GMI_MAX(rows, 1) : GMI_SLOT_ROWS, t->mr);
+    return (int32_t)gmi_ceil_div(rows <= GMI_WHOLE_ROWS ? GMI_MAX(rows, 1) : GM_TRAINING && t->mr > t->mr_apart ? GMI_SLOT_ROWS_TALL : GMI_SLOT_ROWS, t->mr);
 }
 
 int64_t gmi_block_a_size(const gmi_kernels *t, int32_t slots)

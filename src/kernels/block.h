@@ -61,7 +61,8 @@ typedef struct gmi_block_out {
     gmi_real *const *rows;
 } gmi_block_out;
 
-#define GMI_SLOT_ROWS 112   /* rows prepared together at least: three cache lines of floats */
+#define GMI_SLOT_ROWS 48   /* rows prepared together at least: three cache lines of floats */
+#define GMI_SLOT_ROWS_TALL 112 /* the same in tiles of 14: seven */
 #define GMI_WHOLE_ROWS 256 /* so many rows can all stay prepared while B passes by in chunks, each packed just before its use */
 #define GMI_SLOTS_MAX 128
 int32_t gmi_block_slots(const gmi_kernels *t, int64_t rows);

@@ -214,8 +214,8 @@ static int plan_gather(gmi_conv_plan *p, const gmi_kernels *t, int32_t max_tasks
     pixels = gmi_ceil_div(pixels, grid.rows), blocks = gmi_ceil_div(pixels, BLOCK_M * GMI_MIN(phases, 4));
     p->priv[BLOCK_PIXELS] = GMI_MAX(1, gmi_ceil_div(pixels, GMI_MAX(1, blocks)));
     if (GM_TRAINING && blocks > 1) {
-        int64_t whole = whole_tiles(&g, t);
-        p->priv[BLOCK_PIXELS] = GMI_MAX(1, gmi_ceil_div(p->priv[BLOCK_PIXELS] - whole / 4, whole)) * whole;
+        const int64_t whole = whole_tiles(&g, t), block = p->priv[BLOCK_PIXELS];
+        if (whole <= 2 * block) p->priv[BLOCK_PIXELS] = gmi_ceil_div(block - whole / 4, whole) * whole;
     }
     p->tasks = (int32_t)(grid.rows * grid.cols), p->phases = grid.rows > 1 ? 2 : 1;
     per = p->priv[BLOCK_PIXELS];

@@ -63,7 +63,8 @@ typedef struct gmi_gemm_io {
     void *shared;
     int32_t packed; /* shared already holds B packed by an earlier execution of the same plan (with keep_b): packing is skipped */
 } gmi_gemm_io;
-/* Fills phases, tasks, bytes and priv from the sizes and strides already in p, for at most max_tasks parallel tasks. -1 on size overflow. */
+/* Fills phases, tasks, bytes and priv from the sizes and strides already in p, for at most max_tasks parallel tasks. -1 on size overflow. tasks may be more
+ * than max_tasks: pieces, for threads of unequal speed to take one after another. */
 int gmi_gemm_plan_init(gmi_gemm_plan *p, const gmi_kernels *t, int32_t max_tasks);
 /* 1: the first phase only packs B, and need not run when it is packed. */
 int32_t gmi_gemm_pack_phases(const gmi_gemm_plan *p);
@@ -93,7 +94,6 @@ typedef struct gmi_conv_io {
     void *shared;
     int32_t packed; /* conv, conv_dx: shared holds the weights packed by an execution of this plan, or of one that differs in n only */
 } gmi_conv_io;
-/* As above; tasks may be more than max_tasks: pieces, for threads of unequal speed to take one after another. */
 int gmi_conv_plan_init(gmi_conv_plan *p, const gmi_kernels *t, int32_t max_tasks);
 /* 1: conv or conv_dx whose task finishes the pixels [*m0, *m1), in ascending order and each with all channels, before its epilogue is called for them. */
 int gmi_conv_task_rows(const gmi_conv_plan *p, int32_t task, int64_t *m0, int64_t *m1);

@@ -93,6 +93,7 @@
 #define VF_ADD_PRODUCT_AT(s, p, b) __asm__("vfmadd231ps {%2%{1to16%}, %1, %0|%0, %1, %2%{1to16%}}" : "+v"(s) : "v"(b), "m"(*(p)))
 #else
 #define VF_ADD_PRODUCT(s, a, b) ((s) = vf_fma((a), (b), (s)))
+#define VF_ADD_PRODUCT_AT(s, p, b) ((s) = vf_fma(vf_set1(*(p)), (b), (s)))
 #endif
 
 /* Runs `statement` for every vector of n elements: i is its first element, k its lanes, GMI_W or, in the last one, fewer. vf_load_n and vf_store_n are plain

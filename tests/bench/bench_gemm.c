@@ -20,7 +20,7 @@ typedef struct job {
     gmi_gemm_io gi;
     gmi_conv_plan cp;
     gmi_conv_io ci;
-    void *scratch[64];
+    void *scratch[1024]; /* of each task: more than threads where work is cut into pieces */
 } job;
 
 static int threads = 2;
@@ -95,6 +95,7 @@ static gmi_real *fill(int64_t n)
 
 static void finish(job *j, const char *name, double flop, double seconds, uint64_t shared, uint64_t scratch, int32_t tasks, int32_t phases)
 {
+    if (tasks > (int32_t)(sizeof j->scratch / sizeof j->scratch[0])) exit(2);
     void *s = shared ? malloc(shared) : NULL;
     double t;
     if (shared) memset(s, 0, shared);

@@ -31,6 +31,12 @@ static void finish_rows(void *user, int64_t m0, int64_t m1, int64_t n0, int64_t 
     gmi_elem_rows(&f->state, m0 * f->steps, m1 * f->steps);
 }
 
+int gmi_is_packed(const gmi_instr *it, const gm_run *r)
+{
+    if (GM_TRAINING && it->packed_before) return 1;
+    return it->packed_in >= 0 && r->packed[it - r->program->instrs] == r->params->version;
+}
+
 /* A product's follower begins when all columns of the task's rows are there. */
 void gmi_gemm_instr(const gmi_instr *it, gm_run *r, int32_t phase, int32_t task, void *scratch)
 {
@@ -41,7 +47,7 @@ void gmi_gemm_instr(const gmi_instr *it, gm_run *r, int32_t phase, int32_t task,
     io.b = r->ptr[it->in[1]];
     io.c = r->ptr[it->out[0]];
     io.shared = it->temp >= 0 ? r->ptr[it->temp] : NULL;
-    io.packed = it->packed_in >= 0 && r->packed[it - r->program->instrs] == r->params->version;
+    io.packed = gmi_is_packed(it, r);
 #if GM_TRAINING
     finish f;
     int64_t m0 = 0, m1 = 0;
@@ -107,7 +113,7 @@ void gmi_conv_instr(const gmi_instr *it, gm_run *r, int32_t phase, int32_t task,
     io.b = r->ptr[it->in[1]];
     io.c = r->ptr[it->out[0]];
     io.shared = it->temp >= 0 ? r->ptr[it->temp] : NULL;
-    io.packed = (it->packed_in >= 0 && r->packed[it - r->program->instrs] == r->params->version) || (GM_TRAINING && it->packed_before);
+    io.packed = gmi_is_packed(it, r);
     gmi_conv_run(it->plan, &r->program->kernels, &io, phase, task, scratch);
 }
 

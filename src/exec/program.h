@@ -160,10 +160,11 @@ void gmi_sum_from_blocks(gmi_instr *it, int32_t partial);
 int gmi_sum_of_rows(const gmi_instr *it, int64_t *n, int64_t *inner);
 gmi_instr_fn gmi_conv_instr; /* of conv, conv_dx and conv_dw */
 gmi_instr_fn gmi_gemm_instr;
+void gmi_share_packed(gm_program *p);                 /* convolutions with the same weights pack them once */
+int gmi_is_packed(const gmi_instr *it, const gm_run *r); /* `temp` holds the packed weights already */
 
 /* ---- epilogue.c: elementwise instructions that follow a convolution or a product become part of it ---- */
 gm_status gmi_attach(gmi_lower *l);
-void gmi_share_packed(gm_program *p);
 
 /* ---- memplan.c: offsets for intervals ---- */
 typedef struct gmi_interval {

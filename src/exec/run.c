@@ -133,7 +133,7 @@ static void exec_part(gm_run *r, int32_t first, int32_t end)
         const gmi_instr *it = &p->instrs[i];
         double t0 = gmi_profile_now(r);
         r->current = it;
-        r->phase = GM_TRAINING && it->packed_in >= 0 && r->packed[i] == r->params->version ? it->pack_phases : GM_TRAINING && it->packed_before ? it->phases - 1 : 0;
+        r->phase = GM_TRAINING && gmi_is_packed(it, r) ? it->pack_phases : 0;
         for (; r->phase < it->phases; r->phase++) exec_phase(r, it);
         if (it->packed_in >= 0) r->packed[i] = r->params->version;
         if (r->seconds) r->seconds[i] += gmi_profile_now(r) - t0;

@@ -81,8 +81,10 @@ static void choose_blocks(gmi_gemm_plan *p, const problem *q, const gmi_kernels 
     int64_t per = GMI_MAX(1, bytes / (t->nr * (int64_t)sizeof(gmi_real) * GMI_MAX(1, GMI_MIN(q->k, GMI_KC))));
     if (p->priv[MODE] == GMI_B_LOCAL && q->m <= t->mr && (!GM_TRAINING || p->a_cs != 1 || !p->priv[PREPARE])) per = 1; /* a piece serves once: it need not leave the first cache */
     p->priv[BLOCK_COLS] = gmi_ceil_div(groups, GMI_MAX(1, gmi_ceil_div(groups, per))) * t->nr;
-    if (p->priv[MODE] != GMI_B_LOCAL) rows = gmi_ceil_div(rows, GMI_MAX(1, gmi_ceil_div(rows, BLOCK_M)));
-    if (GM_TRAINING && p->priv[MODE] != GMI_B_LOCAL && rows > t->mr) rows = gmi_ceil_div(rows, t->mr) * t->mr;
+    if (p->priv[MODE] != GMI_B_LOCAL) {
+        rows = gmi_ceil_div(rows, GMI_MAX(1, gmi_ceil_div(rows, BLOCK_M)));
+        if (GM_TRAINING && rows > t->mr) rows = gmi_ceil_div(rows, t->mr) * t->mr;
+    }
     p->priv[BLOCK_ROWS] = GMI_MAX(1, rows);
 }
 

@@ -168,7 +168,7 @@ static void store_part(const gmi_tile_args *ta, int32_t r0, int32_t m, const gmi
         enum { width = (COUNT) * GMI_W };                                                                                                            \
         gmi_real spill[(ROW_COUNT) * width];                                                                                                         \
         const int64_t a_cs = ta->a_cs, b_ps = ta->b_ps, b_rs = ta->b_rs ? ta->b_rs : NR;                                                             \
-        if (!WIDE) r0 = 0, m = ta->m;                                                                                                              \
+        if (!WIDE) r0 = 0, m = ta->m;                                                                                                                \
         const int32_t whole = n >= width;                                                                                                            \
         ROWS(ROW_SUMS, V)                                                                                                                            \
         (void)b_ps;                                                                                                                                  \

@@ -259,6 +259,7 @@ static void call_fused(const kernel_case *k, const gmi_kernels *t)
     const gmi_real *const in[GMI_FUSED_IN] = {R(1), R(2), R(3), R(4), R(5)};
     t->fused[k->op](k->n, R(0), in, k->p, (gmi_real)1.25, (gmi_real)-0.5);
 }
+static void call_pair(const kernel_case *k, const gmi_kernels *t) { t->softplus_sigmoid(k->n, R(0), R(1), R(2)); }
 static void call_sum_rows(const kernel_case *k, const gmi_kernels *t) { t->sum_rows(k->cols, k->n, R(1), k->n + 3, R(0)); }
 static void call_max_rows(const kernel_case *k, const gmi_kernels *t) { t->max_rows(k->cols, k->n, R(1), k->n + 3, R(0)); }
 static void call_copy(const kernel_case *k, const gmi_kernels *t) { t->copy_rows(k->cols, k->n, R(1), k->n + 3, R(0), k->n + 5); }
@@ -372,7 +373,7 @@ static void each(void (*f)(kernel_case *, const gmi_kernels *), const gmi_kernel
         {"uniform", size_same, call_uniform, 0, 1, 0, 0},        {"normal", size_same, call_normal, 0, 1, 0, 0},
         {"sum_lanes 19", size_lanes, call_lanes, 19, 2, 0, 0},    {"sum_lanes 67", size_lanes, call_lanes, 67, 2, 0, 0},
         {"copy_rows 3", size_copy, call_copy, 3, 2, 0, 0},        {"transpose 5", size_transpose, call_transpose, 5, 2, 0, 0},
-        {"transpose 19", size_transpose, call_transpose, 19, 2, 0, 0},
+        {"transpose 19", size_transpose, call_transpose, 19, 2, 0, 0}, {"softplus_sigmoid", size_same, call_pair, 0, 3, 0, 0},
     };
     static const int32_t states[GMI_O_COUNT] = {2, 3, 4, 4, 3};
     kernel_case k;

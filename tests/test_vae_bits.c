@@ -24,10 +24,10 @@ static const net nets[] = {
     {"conv", "conv 9 k4 s2 p1; batch_norm; relu; conv 17 k3 s2 p1 bias=0; group_norm 1; silu; dense 33; gelu",
      "dense 68; tanh; reshape 17x2x2; conv_transpose 9 k4 s2 p1 output_padding=1; batch_norm; leaky_relu 0.2; upsample 3; conv 1 k2", "elbo", "adamw lr=0.002 clip_norm=1", 5, 2,
      "614f3e804959b0d22d3e9aa75566be2103b6ffe573b8f88a1f7eaa006addc81b", GM_LIKELIHOOD_BERNOULLI},
-    {"iwae", "dense 40; tanh; dropout 0.2", "dense 40; softplus", "iwae 9", "rmsprop lr=0.001 momentum=0.5", 3, 2, "dd29ad3149a71387677a56199a946f2cb25075bac0459c32ed7ba5356e45a8f4",
+    {"iwae", "dense 40; tanh; dropout 0.2", "dense 40; softplus", "iwae 9", "rmsprop lr=0.001 momentum=0.5", 3, 2, "12156131ed96c596957a2b92c12cb73f96d84f6b0daf14df140d855fc486ea7e",
      GM_LIKELIHOOD_BERNOULLI},
     {"logistic", "conv 5 k4 s2 p1; silu", "dense 60; softplus", "elbo", "adam lr=0.001", 4, 3,
-     "65a9f983b7d029c3124fe67fb9339562da74a82fe9c77a6fb91a028a29677d67", GM_LIKELIHOOD_LOGISTIC},
+     "394ad0b8d1c6b3e2fc91dfc1f82dfadbe4f7d86e31228f8e47f4749d1c3cc452", GM_LIKELIHOOD_LOGISTIC},
     {"columns", "dense 50; relu", "dense 50; relu", "iwae 3", "adam lr=0.001", 3, 3, "1b8fcdb0e45c9f0fdcd1ed96813d1d2378330f970466d6fb291c547ccfb80495",
      GM_LIKELIHOOD_COLUMNS},
 };

@@ -3,7 +3,8 @@
  *
  * The iteration space is the outputs' dense memory order, with axes merged where every operand allows. A tile is `rows` steps of axis `axis` times all of
  * the axes behind it (`inner` elements each). Of channels-last images, results may be summed over all pixels on the way: the instruction then gives the
- * sums of blocks of GMI_RB pixels, each block within one task, and the sum's own instruction folds them; a result read by sums alone is never stored. An input is read in place where its tile is contiguous, else gathered into a buffer of its own, once
+ * sums of blocks of GMI_RB pixels, each block within one task, and the sum's own instruction folds them; a result read by sums alone is never stored. Short rows (all
+ * axes but the first: what an example has) are summed as well, in tiles of whole rows. An input is read in place where its tile is contiguous, else gathered into a buffer of its own, once
  * (hoisted) when it is the same for every tile. */
 #ifndef GMI_EXEC_ELEM_PLAN_H
 #define GMI_EXEC_ELEM_PLAN_H
@@ -15,10 +16,11 @@ typedef struct gmi_elem_input {
     int32_t buffer; /* HOIST, GATHER: tile buffer */
     int64_t strides[GMI_MAX_RANK];
 } gmi_elem_input;
-typedef enum { GMI_MICRO_UNARY, GMI_MICRO_BINARY, GMI_MICRO_SCALAR, GMI_MICRO_SELECT, GMI_MICRO_FUSED } gmi_micro_kind;
+typedef enum { GMI_MICRO_UNARY, GMI_MICRO_BINARY, GMI_MICRO_SCALAR, GMI_MICRO_SELECT, GMI_MICRO_FUSED, GMI_MICRO_PAIR } gmi_micro_kind;
 typedef struct gmi_micro { /* places: inputs, then outputs, then registers */
     gmi_micro_kind kind;
     int32_t op, out, in[GMI_FUSED_IN];
+    int32_t also; /* PAIR: place of the sigmoid beside the softplus at `out` */
     int32_t hi, lo; /* FUSED: places of the two values of a gate, the same for every element; -1: 1 and 0 */
     gmi_real p;
 } gmi_micro;
@@ -30,7 +32,8 @@ typedef struct gmi_elem_plan {
     int64_t rows, inner, chunks, tiles, tile_elems;
     gmi_elem_input *input;
     gmi_micro *micro;
-    int32_t n_sums; /* results that are summed, their block sums the outputs behind n_out */
+    int32_t n_sums; /* results that are summed over pixels, their block sums the outputs behind n_out */
+    int32_t n_rows; /* or, where n_sums is 0, row by row (dims[0] rows of `inner`), the sums themselves the outputs behind n_out */
     int32_t *sum;   /* their places */
 } gmi_elem_plan;
 gmi_instr_fn gmi_elem_run;

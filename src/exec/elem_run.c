@@ -72,6 +72,9 @@ static void run_micros(const gmi_elem_plan *q, const gmi_kernels *k, gmi_real **
         case GMI_MICRO_FUSED:
             if (GM_TRAINING) run_fused(k, m, place, n);
             break;
+        case GMI_MICRO_PAIR:
+            if (GM_TRAINING) k->softplus_sigmoid(n, out, place[m->also], a);
+            break;
         }
     }
 }
@@ -113,7 +116,7 @@ void gmi_elem_open(gmi_elem_state *s, const gmi_instr *it, gm_run *r, void *scra
     s->it = it, s->r = r, s->mem = scratch;
     s->place = (gmi_real **)(void *)(s->mem + (q->n_regs + q->n_buffers) * buffer);
     s->lanes = (gmi_real *)(void *)(s->mem + gmi_elem_lanes_at(q));
-    for (int32_t i = 0; GM_TRAINING && i < q->n_sums; i++) s->sums[i] = r->ptr[it->out[q->n_out + i]];
+    for (int32_t i = 0; GM_TRAINING && i < q->n_sums + q->n_rows; i++) s->sums[i] = r->ptr[it->out[q->n_out + i]];
     for (int32_t i = 0; i < q->n_regs; i++) s->place[q->n_in + q->n_out + i] = (gmi_real *)(void *)(s->mem + (q->n_buffers + i) * buffer);
     for (int32_t e = 0; e < q->n_in; e++) {
         const gmi_elem_input *in = &q->input[e];
@@ -143,6 +146,7 @@ static void run_tile(gmi_elem_state *s, int64_t outer, int64_t first, int64_t ro
     for (int32_t o = 0; o < q->n_out; o++) place[q->n_in + o] = (gmi_real *)s->r->ptr[s->it->out[o]] + (outer * q->dims[q->axis] + first) * q->inner;
     run_micros(q, k, place, rows * q->inner);
     if (GM_TRAINING && q->n_sums) add_sums(q, k, place, first, rows, s->lanes, s->sums);
+    for (int32_t i = 0; GM_TRAINING && i < q->n_rows; i++) k->sum_rows(rows, q->inner, place[q->sum[i]], q->inner, s->sums[i] + first);
 }
 
 int64_t gmi_elem_steps(const gmi_elem_plan *q, int64_t columns)

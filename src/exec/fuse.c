@@ -80,7 +80,8 @@ typedef struct builder {
     const int32_t *member;
     int32_t *ext, n_ext;    /* nodes read from outside */
     int32_t *outs, n_outs;  /* members whose value is kept */
-    int32_t summed[GMI_ELEM_SUMS], n_sums; /* members that are summed over pixels */
+    int32_t summed[GMI_ELEM_SUMS], n_sums, n_rows; /* members that are summed over pixels, or row by row */
+    int32_t *pair;          /* member -> the one that is computed with it, by one kernel, -1 */
     int32_t *inside;        /* member -> its consumers in the group */
     int32_t *place;         /* member -> place */
     int32_t *last;          /* member -> last micro-op that reads it */
@@ -129,10 +130,11 @@ static int collect(builder *b)
     b->outs = gmi_arena_alloc(&l->tmp, (uint64_t)b->n * sizeof(int32_t));
     b->place = gmi_arena_alloc(&l->tmp, (uint64_t)b->n * sizeof(int32_t));
     b->last = gmi_arena_alloc(&l->tmp, (uint64_t)b->n * sizeof(int32_t));
-    if (!inside || !b->ext || !b->last_ext || !b->outs || !b->place || !b->last) return -1;
+    b->pair = gmi_arena_alloc(&l->tmp, (uint64_t)b->n * sizeof(int32_t));
+    if (!inside || !b->ext || !b->last_ext || !b->outs || !b->place || !b->last || !b->pair) return -1;
     for (int32_t i = 0; i < b->n; i++) {
         const gmi_gnode *p = &l->ir.nodes[b->member[i]];
-        b->last[i] = -1;
+        b->last[i] = b->pair[i] = -1;
         for (int32_t k = 0; k < p->n_in; k++) {
             int32_t in = (int32_t)p->in[k], m = member_of(b, in);
             if (m >= 0) {
@@ -147,6 +149,18 @@ static int collect(builder *b)
     }
     return 0;
 }
+
+/* softplus and sigmoid of one value: a likelihood and its gradient. */
+static void find_pairs(builder *b)
+{
+    const gmi_gnode *nodes = b->l->ir.nodes;
+    for (int32_t i = 0; i < b->n; i++)
+        for (int32_t j = 0; nodes[b->member[i]].op == GMI_OP_softplus && j < b->n; j++)
+            if (nodes[b->member[j]].op == GMI_OP_sigmoid && nodes[b->member[j]].in[0] == nodes[b->member[i]].in[0]) b->pair[i] = j, b->pair[j] = i;
+}
+
+/* When member i is computed. */
+static int32_t time_of(const builder *b, int32_t i) { return b->pair[i] >= 0 ? GMI_MIN(i, b->pair[i]) : i; }
 
 static void choose_layout(builder *b)
 {
@@ -194,14 +208,25 @@ static int over_pixels(const builder *b)
     return 1;
 }
 
-/* Members whose value is kept, and those whose sums over pixels are made on the way. */
+/* Whether a tile can be some whole rows, all that belongs to one example. */
+static int over_rows(const builder *b)
+{
+    const gmi_gnode *p = &b->l->ir.nodes[b->member[0]];
+    int64_t inner = 1;
+    for (int32_t a = 1; a < p->rank; a++) inner *= p->dims[a];
+    return GM_TRAINING && !b->nhwc && p->rank > 1 && p->dims[0] > 1 && inner >= GMI_RLANES && inner <= TILE_ELEMS;
+}
+
+/* Members whose value is kept, and those whose sums over pixels or rows are made on the way. */
 static void choose_results(builder *b)
 {
     const gmi_lower *l = b->l;
-    const int sums = over_pixels(b);
+    const int pixels = over_pixels(b), rows = over_rows(b);
     for (int32_t i = 0; i < b->n; i++) {
-        const int32_t node = b->member[i], summed = GM_TRAINING && sums && l->summed[node] && b->n_sums < GMI_ELEM_SUMS;
-        if (summed) b->summed[b->n_sums++] = i;
+        const int32_t node = b->member[i], room = GM_TRAINING && b->n_sums + b->n_rows < GMI_ELEM_SUMS;
+        const int32_t pixel = room && pixels && l->summed[node], row = room && rows && l->row_sum[node] >= 0, summed = pixel || row;
+        if (summed) b->summed[b->n_sums + b->n_rows] = i;
+        b->n_sums += pixel, b->n_rows += row;
         if (b->inside[i] + summed < l->uses[node]) b->outs[b->n_outs++] = i;
         else if (summed) b->last[i] = b->n; /* its register is read when all operations have run */
     }
@@ -225,7 +250,7 @@ static void iteration_space(builder *b)
     for (int32_t a = 0; a < p->rank; a++) {
         int64_t d = p->dims[order[a]];
         if (d == 1) continue;
-        int merge = q->rank > 0 && !(b->n_sums && a == p->rank - 1); /* channels stay an axis of their own where they are summed */
+        int merge = q->rank > 0 && !(b->n_sums && a == p->rank - 1) && !(b->n_rows && q->rank == 1); /* channels and rows stay axes of their own where they are summed */
         int64_t st[1];
         for (int32_t e = 0; e < b->n_ext; e++) {
             const gmi_gnode *base = &l->ir.nodes[base_of(l, b->ext[e])];
@@ -256,6 +281,15 @@ static void choose_pixels(gmi_elem_plan *q, int64_t t)
     for (q->rows = 1; q->rows < GMI_RB && 2 * q->rows * q->inner <= t;) q->rows *= 2;
 }
 
+/* Tiles of whole rows. */
+static void choose_rows(gmi_elem_plan *q, int64_t t)
+{
+    q->axis = 0;
+    q->inner = 1;
+    for (int32_t a = 1; a < q->rank; a++) q->inner *= q->dims[a];
+    q->rows = GMI_MAX(1, GMI_MIN(q->dims[0], t / q->inner));
+}
+
 static void choose_tile(gmi_elem_plan *q, int32_t buffers)
 {
     int64_t t = TILE_ELEMS;
@@ -265,6 +299,7 @@ static void choose_tile(gmi_elem_plan *q, int32_t buffers)
     while (q->axis > 0 && q->inner * q->dims[q->axis] <= t / 2) q->inner *= q->dims[q->axis--];
     q->rows = GMI_MAX(1, GMI_MIN(q->dims[q->axis], t / q->inner));
     if (GM_TRAINING && q->n_sums) choose_pixels(q, t);
+    if (GM_TRAINING && q->n_rows) choose_rows(q, t);
     q->chunks = (q->dims[q->axis] + q->rows - 1) / q->rows;
     q->tile_elems = q->rows * q->inner;
     q->tiles = q->chunks;
@@ -335,22 +370,30 @@ static void emit_micro(builder *b, int32_t i, gmi_micro *m)
         m->kind = GMI_MICRO_SELECT;
 }
 
+/* The place of member i, computed at time `now`: an output that is kept, else the first free register. */
+static void assign_place(builder *b, int32_t *owner, int32_t i, int32_t now)
+{
+    gmi_elem_plan *q = b->plan;
+    int32_t o = index_of(b->outs, b->n_outs, i), r = 0;
+    if (o >= 0) {
+        b->place[i] = b->n_ext + o;
+        return;
+    }
+    while (r < q->n_regs && b->last[owner[r]] > now) r++; /* a register read last by this very operation may take its result */
+    if (r == q->n_regs) q->n_regs++;
+    owner[r] = i;
+    b->place[i] = b->n_ext + b->n_outs + r;
+}
+
 /* Registers by linear scan; results that are kept go straight to their output. */
 static int assign_places(builder *b)
 {
-    gmi_elem_plan *q = b->plan;
-    int32_t *owner = gmi_arena_alloc(&b->l->tmp, (uint64_t)b->n * sizeof *owner), base = b->n_ext + b->n_outs;
+    int32_t *owner = gmi_arena_alloc(&b->l->tmp, (uint64_t)b->n * sizeof *owner);
     if (!owner) return -1;
     for (int32_t i = 0; i < b->n; i++) {
-        int32_t o = index_of(b->outs, b->n_outs, i), r = 0;
-        if (o >= 0) {
-            b->place[i] = b->n_ext + o;
-            continue;
-        }
-        while (r < q->n_regs && b->last[owner[r]] > i) r++; /* a register read last by this very operation may take its result */
-        if (r == q->n_regs) q->n_regs++;
-        owner[r] = i;
-        b->place[i] = base + r;
+        if (time_of(b, i) < i) continue;
+        assign_place(b, owner, i, i);
+        if (b->pair[i] > i) assign_place(b, owner, b->pair[i], i);
     }
     return 0;
 }
@@ -367,13 +410,29 @@ static void settle_uniforms(builder *b)
     }
 }
 
+/* The operations in order, pairs at the time of the earlier one. */
+static void emit_all(builder *b)
+{
+    gmi_elem_plan *q = b->plan;
+    for (int32_t i = 0; i < b->n; i++) {
+        gmi_micro *m = &q->micro[q->n_micro];
+        if (time_of(b, i) < i) continue;
+        emit_micro(b, i, m);
+        q->n_micro++;
+        if (b->pair[i] < 0) continue;
+        const int32_t sigmoid = b->l->ir.nodes[b->member[i]].op == GMI_OP_sigmoid;
+        m->kind = GMI_MICRO_PAIR, m->op = GMI_U_softplus;
+        m->out = b->place[sigmoid ? b->pair[i] : i], m->also = b->place[sigmoid ? i : b->pair[i]];
+    }
+}
+
 static int plan_group(builder *b)
 {
     gmi_elem_plan *q = b->plan;
     q->n_in = b->n_ext;
     q->n_out = b->n_outs;
     q->n_sums = b->n_sums;
-    q->n_micro = b->n;
+    q->n_rows = b->n_rows;
     if (assign_places(b)) return -1;
     iteration_space(b);
     choose_tile(q, q->n_regs + q->n_in + q->n_out);
@@ -381,8 +440,8 @@ static int plan_group(builder *b)
     settle_uniforms(b);
     for (int32_t e = 0; e < q->n_in; e++)
         if (q->input[e].mode == GMI_IN_HOIST || q->input[e].mode == GMI_IN_GATHER) q->input[e].buffer = q->n_buffers++;
-    for (int32_t i = 0; i < b->n; i++) emit_micro(b, i, &q->micro[i]);
-    for (int32_t s = 0; GM_TRAINING && s < b->n_sums; s++) q->sum[s] = b->place[b->summed[s]];
+    emit_all(b);
+    for (int32_t s = 0; GM_TRAINING && s < b->n_sums + b->n_rows; s++) q->sum[s] = b->place[b->summed[s]];
     q->n_places = q->n_in + q->n_out + q->n_regs;
     if (GM_TRAINING) gmi_elem_fuse(q);
     return 0;
@@ -403,7 +462,7 @@ static void offer_in_place(const builder *b, gmi_instr *it)
             const gmi_value *v = &b->l->p->values[it->in[e]];
             const gmi_value *w = &b->l->p->values[it->out[o]];
             if (b->plan->input[e].mode != GMI_IN_CONTIG || v->home != GMI_HOME_ARENA || w->home != GMI_HOME_ARENA || v->count != w->count) continue;
-            if (b->last_ext[e] > b->outs[o] || read_twice(it, b->n_ext, e)) continue;
+            if (b->last_ext[e] > time_of(b, b->outs[o]) || read_twice(it, b->n_ext, e)) continue;
             if (b->l->uses[b->ext[e]] > 1 && it->alias_in >= 0) continue;
             it->alias_in = e;
             it->alias_out = o;
@@ -428,7 +487,8 @@ void gmi_lower_group(gmi_lower *l, int32_t n, const int32_t *members)
         return;
     }
     choose_results(&b);
-    gmi_instr *it = gmi_instr_new(l, "elementwise", gmi_elem_run, b.n_ext, b.n_outs + b.n_sums, sizeof(gmi_elem_plan));
+    if (GM_TRAINING) find_pairs(&b);
+    gmi_instr *it = gmi_instr_new(l, "elementwise", gmi_elem_run, b.n_ext, b.n_outs + b.n_sums + b.n_rows, sizeof(gmi_elem_plan));
     if (!it) return;
     gmi_elem_plan *q = (gmi_elem_plan *)(uintptr_t)it->plan;
     q->input = gmi_arena_alloc(&l->p->arena, (uint64_t)(b.n_ext + 1) * sizeof *q->input);
@@ -447,6 +507,8 @@ void gmi_lower_group(gmi_lower *l, int32_t n, const int32_t *members)
         l->partial[node] = gmi_value_new(l, (q->dims[0] + GMI_RB - 1) / GMI_RB * q->inner, sizeof(gmi_real));
         l->p->instrs[index].out[b.n_outs + s] = l->partial[node];
     }
+    for (int32_t s = 0; GM_TRAINING && s < b.n_rows; s++)
+        l->p->instrs[index].out[b.n_outs + s] = l->value[l->row_sum[members[b.summed[s]]]] = gmi_value_of_result(l, l->row_sum[members[b.summed[s]]], 0);
     it = &l->p->instrs[index];
     if (l->status) return;
     it->tasks = (int32_t)GMI_MIN((int64_t)gmi_tasks_for(l, q->tiles * q->tile_elems * n), q->tiles);

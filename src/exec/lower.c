@@ -369,14 +369,19 @@ static int tables(gmi_lower *l, int32_t early)
     l->uses = gmi_arena_alloc(&l->tmp, n * sizeof(int32_t));
     l->summed = gmi_arena_alloc(&l->tmp, n);
     l->partial = gmi_arena_alloc(&l->tmp, n * sizeof(int32_t));
+    l->row_sum = gmi_arena_alloc(&l->tmp, n * sizeof(int32_t));
     l->out_slot = gmi_arena_alloc(&l->tmp, n * sizeof(int32_t));
     if (GM_TRAINING && early && !(l->early = gmi_arena_alloc(&l->tmp, n))) return -1;
-    if (!l->value || !l->nhwc || !l->wanted || !l->depth || !l->group || !l->converted[0] || !l->converted[1] || !l->uses || !l->out_slot || !l->summed || !l->partial)
+    if (!l->value || !l->nhwc || !l->wanted || !l->depth || !l->group || !l->converted[0] || !l->converted[1] || !l->uses || !l->out_slot || !l->summed || !l->partial ||
+        !l->row_sum)
         return -1;
     for (int32_t i = 0; i < l->ir.n; i++) {
-        l->value[i] = l->converted[0][i] = l->converted[1][i] = l->out_slot[i] = l->partial[i] = -1;
+        l->value[i] = l->converted[0][i] = l->converted[1][i] = l->out_slot[i] = l->partial[i] = l->row_sum[i] = -1;
         for (int32_t k = 0; k < l->ir.nodes[i].n_in; k++) l->uses[l->ir.nodes[i].in[k]]++;
-        if (GM_TRAINING && l->ir.nodes[i].n_in == 1 && gmi_sum_of_pixels(&l->ir.nodes[i], &l->ir.nodes[l->ir.nodes[i].in[0]])) l->summed[l->ir.nodes[i].in[0]] = 1;
+        if (!GM_TRAINING || l->ir.nodes[i].n_in != 1) continue;
+        const uint32_t x = l->ir.nodes[i].in[0];
+        if (gmi_sum_of_pixels(&l->ir.nodes[i], &l->ir.nodes[x])) l->summed[x] = 1;
+        if (gmi_sum_of_examples(&l->ir.nodes[i], &l->ir.nodes[x])) l->row_sum[x] = i;
     }
     return 0;
 }

@@ -16,7 +16,7 @@ typedef struct chain { /* places of the value's operands, as the kernels list th
 
 static int32_t operands(const gmi_micro *m)
 {
-    static const int32_t n[] = {1, 2, 2, 3, GMI_FUSED_IN};
+    static const int32_t n[] = {1, 2, 2, 3, GMI_FUSED_IN, 1};
     return n[m->kind];
 }
 
@@ -26,6 +26,8 @@ static int reads(const gmi_micro *m, int32_t place)
     for (int32_t e = 0; e < operands(m); e++) n += m->in[e] == place;
     return n;
 }
+
+static int writes(const gmi_micro *m, int32_t place) { return m->out == place || (m->kind == GMI_MICRO_PAIR && m->also == place); }
 
 /* Operations that became part of another, in the plan, and in the chain that is being built: what they write is gone with them. */
 static int absorbed(const chain *c, int32_t i)
@@ -42,17 +44,20 @@ static int32_t maker(const gmi_elem_plan *q, const chain *c, int32_t j, int32_t 
 {
     int32_t i = j - 1, r;
     if (place < q->n_in + q->n_out || reads(&q->micro[j], place) != 1) return -1;
-    for (int32_t s = 0; s < q->n_sums; s++)
+    for (int32_t s = 0; s < q->n_sums + q->n_rows; s++)
         if (q->sum[s] == place) return -1;
-    while (i >= 0 && (c->gone[i] || q->micro[i].out != place)) i--;
-    if (i < 0 || q->micro[i].kind == GMI_MICRO_FUSED) return -1;
+    while (i >= 0 && (c->gone[i] || !writes(&q->micro[i], place))) i--;
+    if (i < 0 || q->micro[i].kind >= GMI_MICRO_FUSED) return -1;
     for (r = i + 1; r < q->n_micro; r++) {
         if (c->gone[r]) continue;
         if (r != j && reads(&q->micro[r], place)) return -1;
-        if (q->micro[r].out == place) break;
+        if (writes(&q->micro[r], place)) break;
     }
     return i;
 }
+
+static int is_result(const gmi_elem_plan *q, int32_t place) { return place >= q->n_in && place < q->n_in + q->n_out; }
+static int writes_result(const gmi_elem_plan *q, const gmi_micro *m) { return is_result(q, m->out) || (m->kind == GMI_MICRO_PAIR && is_result(q, m->also)); }
 
 /* Whether operation i may run at the time of operation `at`. */
 static int can_wait(const gmi_elem_plan *q, const chain *c, int32_t i, int32_t at)
@@ -60,9 +65,8 @@ static int can_wait(const gmi_elem_plan *q, const chain *c, int32_t i, int32_t a
     const gmi_micro *m = &q->micro[i];
     for (int32_t x = i + 1; x < at; x++) {
         if (absorbed(c, x)) continue;
-        const int32_t out = q->micro[x].out, result = out >= q->n_in && out < q->n_in + q->n_out;
         for (int32_t e = 0; e < operands(m); e++)
-            if (m->in[e] == out || (result && m->in[e] < q->n_in)) return 0;
+            if (writes(&q->micro[x], m->in[e]) || (m->in[e] < q->n_in && writes_result(q, &q->micro[x]))) return 0;
     }
     return 1;
 }

@@ -118,6 +118,7 @@ typedef struct gmi_kernels {
     gmi_binary_scalar_fn *binary_scalar[GMI_B_COUNT];
     gmi_select_fn *select;
     gmi_fused_fn *fused[GMI_F_COUNT]; /* NULL in builds for devices */
+    void (*softplus_sigmoid)(int64_t n, gmi_real *softplus, gmi_real *sigmoid, const gmi_real *a); /* the two kernels in one pass; NULL there too */
     gmi_reduce_rows_fn *sum_rows, *max_rows;
     gmi_reduce_cols_fn *sum_cols, *max_cols, *sum_block_cols, *sum_fold_cols;
     gmi_lanes_fn *sum_lanes;

@@ -118,13 +118,17 @@ static inline vd vd_tanh(vd x)
     return vd_div(t, vd_add(t, vd_set1(2)));
 }
 
-/* 1/(1 + e^-x) of -x */
-static inline vd vd_sigmoid_neg(vd x) { return vd_div(vd_set1(1), vd_add(vd_set1(1), vd_exp(x))); }
+/* Both take n = -x, clamped: a likelihood wants the one and its gradient the other, and who asks for both pays for one e^-x. */
 
-/* log(1 + e^x) = max(x, 0) + 2 atanh(e/(2 + e)), e = e^-|x| <= 1; takes a = -|x|, clamped, beside x */
-static inline vd vd_softplus(vd x, vd a)
+/* 1/(1 + e^-x) */
+static inline vd vd_sigmoid(vd n) { return vd_div(vd_set1(1), vd_add(vd_set1(1), vd_exp(n))); }
+
+/* log(1 + e^x) = max(x, 0) + 2 atanh(s), s = e/(2 + e) with e = e^-|x| <= 1: that is e^-x/(2 + e^-x), or 1/(1 + 2 e^-x) for x < 0 */
+static inline vd vd_softplus(vd x, vd n)
 {
-    vd e = vd_exp(a), s = vd_div(e, vd_add(e, vd_set1(2))), z = vd_mul(s, s);
+    vd e = vd_exp(n), one = vd_set1(1), s, z;
+    vdm below = vd_lt(x, vd_set1(0));
+    s = vd_div(vd_sel(below, one, e), vd_sel(below, vd_add(one, vd_add(e, e)), vd_add(e, vd_set1(2)))), z = vd_mul(s, s);
     return vd_add(vd_add(vd_atleast(x, vd_set1(0)), vd_add(s, s)), vd_mul(vd_mul(s, z), GMI_ATANH_POLY(z, vd_mul(z, z))));
 }
 
@@ -379,12 +383,12 @@ static inline vf vf_tanh(vf x)
 static inline vf vf_sigmoid(vf x)
 {
     x = vf_clamp(vf_neg(x), GMI_BIG);
-    return GMI_MAP(vd_sigmoid_neg, x);
+    return GMI_MAP(vd_sigmoid, x);
 }
 static inline vf vf_softplus(vf x)
 {
-    vf a = vf_atleast(vf_orsign(x, vf_set1((gmi_real)-0.0)), vf_set1(-GMI_BIG));
-    return GMI_MAP2(vd_softplus, x, a);
+    vf n = vf_clamp(vf_neg(x), GMI_BIG);
+    return GMI_MAP2(vd_softplus, x, n);
 }
 static inline vf vf_erf(vf x) { return GMI_MAP(vd_erf, x); }
 static inline vf vf_sin(vf x) { return GMI_MAP(vd_sin, x); }

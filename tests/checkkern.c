@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PROFILE UINT64_C(0x8a5e7a9cadab58a6) /* see digest() */
+#define PROFILE UINT64_C(0x51d057c800d338ed) /* see digest() */
 enum { ARRAYS = 6, PAGES_BYTES = 1 << 15 };
 typedef struct array {
     int64_t n;

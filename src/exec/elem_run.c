@@ -54,6 +54,10 @@ static void gather_tile(const gmi_elem_plan *q, const gmi_elem_input *in, int64_
 static void run_fused(const gmi_kernels *k, const gmi_micro *m, gmi_real *const *place, int64_t n)
 {
     const gmi_real *in[GMI_FUSED_IN];
+    if (m->kind == GMI_MICRO_PAIR) {
+        k->softplus_sigmoid(n, place[m->out], place[m->also], place[m->in[0]]);
+        return;
+    }
     for (int32_t e = 0; e < GMI_FUSED_IN; e++) in[e] = place[m->in[e]];
     k->fused[m->op](n, place[m->out], in, m->p, m->hi < 0 ? 1 : *place[m->hi], m->lo < 0 ? 0 : *place[m->lo]);
 }
@@ -69,11 +73,9 @@ static void run_micros(const gmi_elem_plan *q, const gmi_kernels *k, gmi_real **
         case GMI_MICRO_BINARY: k->binary[m->op](n, out, a, place[m->in[1]]); break;
         case GMI_MICRO_SCALAR: k->binary_scalar[m->op](n, out, a, *place[m->in[1]]); break;
         case GMI_MICRO_SELECT: k->select(n, out, a, place[m->in[1]], place[m->in[2]]); break;
+        case GMI_MICRO_PAIR:
         case GMI_MICRO_FUSED:
             if (GM_TRAINING) run_fused(k, m, place, n);
-            break;
-        case GMI_MICRO_PAIR:
-            if (GM_TRAINING) k->softplus_sigmoid(n, out, place[m->also], a);
             break;
         }
     }

@@ -130,11 +130,10 @@ static int collect(builder *b)
     b->outs = gmi_arena_alloc(&l->tmp, (uint64_t)b->n * sizeof(int32_t));
     b->place = gmi_arena_alloc(&l->tmp, (uint64_t)b->n * sizeof(int32_t));
     b->last = gmi_arena_alloc(&l->tmp, (uint64_t)b->n * sizeof(int32_t));
-    b->pair = gmi_arena_alloc(&l->tmp, (uint64_t)b->n * sizeof(int32_t));
-    if (!inside || !b->ext || !b->last_ext || !b->outs || !b->place || !b->last || !b->pair) return -1;
+    if (!inside || !b->ext || !b->last_ext || !b->outs || !b->place || !b->last) return -1;
     for (int32_t i = 0; i < b->n; i++) {
         const gmi_gnode *p = &l->ir.nodes[b->member[i]];
-        b->last[i] = b->pair[i] = -1;
+        b->last[i] = -1;
         for (int32_t k = 0; k < p->n_in; k++) {
             int32_t in = (int32_t)p->in[k], m = member_of(b, in);
             if (m >= 0) {
@@ -151,16 +150,22 @@ static int collect(builder *b)
 }
 
 /* softplus and sigmoid of one value: a likelihood and its gradient. */
-static void find_pairs(builder *b)
+static int find_pairs(builder *b)
 {
     const gmi_gnode *nodes = b->l->ir.nodes;
+    b->pair = gmi_arena_alloc(&b->l->tmp, (uint64_t)b->n * sizeof(int32_t));
+    if (!b->pair) return -1;
+    for (int32_t i = 0; i < b->n; i++) b->pair[i] = -1;
     for (int32_t i = 0; i < b->n; i++)
         for (int32_t j = 0; nodes[b->member[i]].op == GMI_OP_softplus && j < b->n; j++)
             if (nodes[b->member[j]].op == GMI_OP_sigmoid && nodes[b->member[j]].in[0] == nodes[b->member[i]].in[0]) b->pair[i] = j, b->pair[j] = i;
+    return 0;
 }
 
+static int32_t partner(const builder *b, int32_t i) { return GM_TRAINING ? b->pair[i] : -1; } /* builds for devices have no such kernel */
+
 /* When member i is computed. */
-static int32_t time_of(const builder *b, int32_t i) { return b->pair[i] >= 0 ? GMI_MIN(i, b->pair[i]) : i; }
+static int32_t time_of(const builder *b, int32_t i) { return partner(b, i) >= 0 ? GMI_MIN(i, partner(b, i)) : i; }
 
 static void choose_layout(builder *b)
 {
@@ -250,7 +255,7 @@ static void iteration_space(builder *b)
     for (int32_t a = 0; a < p->rank; a++) {
         int64_t d = p->dims[order[a]];
         if (d == 1) continue;
-        int merge = q->rank > 0 && !(b->n_sums && a == p->rank - 1) && !(b->n_rows && q->rank == 1); /* channels and rows stay axes of their own where they are summed */
+        int merge = q->rank > 0 && !(b->n_sums && a == p->rank - 1) && !(GM_TRAINING && b->n_rows && q->rank == 1); /* channels and rows stay axes of their own where they are summed */
         int64_t st[1];
         for (int32_t e = 0; e < b->n_ext; e++) {
             const gmi_gnode *base = &l->ir.nodes[base_of(l, b->ext[e])];
@@ -393,7 +398,7 @@ static int assign_places(builder *b)
     for (int32_t i = 0; i < b->n; i++) {
         if (time_of(b, i) < i) continue;
         assign_place(b, owner, i, i);
-        if (b->pair[i] > i) assign_place(b, owner, b->pair[i], i);
+        if (partner(b, i) > i) assign_place(b, owner, partner(b, i), i);
     }
     return 0;
 }
@@ -419,7 +424,7 @@ static void emit_all(builder *b)
         if (time_of(b, i) < i) continue;
         emit_micro(b, i, m);
         q->n_micro++;
-        if (b->pair[i] < 0) continue;
+        if (partner(b, i) < 0) continue;
         const int32_t sigmoid = b->l->ir.nodes[b->member[i]].op == GMI_OP_sigmoid;
         m->kind = GMI_MICRO_PAIR, m->op = GMI_U_softplus;
         m->out = b->place[sigmoid ? b->pair[i] : i], m->also = b->place[sigmoid ? i : b->pair[i]];
@@ -482,13 +487,12 @@ void gmi_lower_group(gmi_lower *l, int32_t n, const int32_t *members)
         return;
     }
     choose_layout(&b);
-    if (settle_inputs(&b)) {
+    if (settle_inputs(&b) || (GM_TRAINING && find_pairs(&b))) {
         gmi_lower_fail(l, GM_E_NOMEM);
         return;
     }
     choose_results(&b);
-    if (GM_TRAINING) find_pairs(&b);
-    gmi_instr *it = gmi_instr_new(l, "elementwise", gmi_elem_run, b.n_ext, b.n_outs + b.n_sums + b.n_rows, sizeof(gmi_elem_plan));
+    gmi_instr *it = gmi_instr_new(l, "elementwise", gmi_elem_run, b.n_ext, b.n_outs + b.n_sums + (GM_TRAINING ? b.n_rows : 0), sizeof(gmi_elem_plan));
     if (!it) return;
     gmi_elem_plan *q = (gmi_elem_plan *)(uintptr_t)it->plan;
     q->input = gmi_arena_alloc(&l->p->arena, (uint64_t)(b.n_ext + 1) * sizeof *q->input);

@@ -357,6 +357,12 @@ static int32_t collect_roots(gmi_lower *l, const gm_graph *g, int32_t n_out, con
     return n;
 }
 
+/* p sums x over all axes but the first. */
+static int sums_examples(const gmi_gnode *p, const gmi_gnode *x)
+{
+    return p->op == GMI_OP_sum && x->rank > 1 && (uint64_t)p->attr[0] == ((uint64_t)1 << x->rank) - 2;
+}
+
 static int tables(gmi_lower *l, int32_t early)
 {
     uint64_t n = (uint64_t)l->ir.n + 1;
@@ -369,19 +375,19 @@ static int tables(gmi_lower *l, int32_t early)
     l->uses = gmi_arena_alloc(&l->tmp, n * sizeof(int32_t));
     l->summed = gmi_arena_alloc(&l->tmp, n);
     l->partial = gmi_arena_alloc(&l->tmp, n * sizeof(int32_t));
-    l->row_sum = gmi_arena_alloc(&l->tmp, n * sizeof(int32_t));
     l->out_slot = gmi_arena_alloc(&l->tmp, n * sizeof(int32_t));
     if (GM_TRAINING && early && !(l->early = gmi_arena_alloc(&l->tmp, n))) return -1;
-    if (!l->value || !l->nhwc || !l->wanted || !l->depth || !l->group || !l->converted[0] || !l->converted[1] || !l->uses || !l->out_slot || !l->summed || !l->partial ||
-        !l->row_sum)
+    if (GM_TRAINING && !(l->row_sum = gmi_arena_alloc(&l->tmp, n * sizeof(int32_t)))) return -1;
+    if (!l->value || !l->nhwc || !l->wanted || !l->depth || !l->group || !l->converted[0] || !l->converted[1] || !l->uses || !l->out_slot || !l->summed || !l->partial)
         return -1;
     for (int32_t i = 0; i < l->ir.n; i++) {
-        l->value[i] = l->converted[0][i] = l->converted[1][i] = l->out_slot[i] = l->partial[i] = l->row_sum[i] = -1;
+        l->value[i] = l->converted[0][i] = l->converted[1][i] = l->out_slot[i] = l->partial[i] = -1;
+        if (GM_TRAINING) l->row_sum[i] = -1;
         for (int32_t k = 0; k < l->ir.nodes[i].n_in; k++) l->uses[l->ir.nodes[i].in[k]]++;
         if (!GM_TRAINING || l->ir.nodes[i].n_in != 1) continue;
         const uint32_t x = l->ir.nodes[i].in[0];
         if (gmi_sum_of_pixels(&l->ir.nodes[i], &l->ir.nodes[x])) l->summed[x] = 1;
-        if (gmi_sum_of_examples(&l->ir.nodes[i], &l->ir.nodes[x])) l->row_sum[x] = i;
+        if (sums_examples(&l->ir.nodes[i], &l->ir.nodes[x])) l->row_sum[x] = i;
     }
     return 0;
 }

@@ -120,11 +120,6 @@ int gmi_sum_of_pixels(const gmi_gnode *p, const gmi_gnode *x)
     return p->op == GMI_OP_sum && p->attr[0] == 13 && x->rank == 4 && !gmi_layout_trivial(x); /* axes 0, 2 and 3 */
 }
 
-int gmi_sum_of_examples(const gmi_gnode *p, const gmi_gnode *x)
-{
-    return p->op == GMI_OP_sum && x->rank > 1 && (uint64_t)p->attr[0] == ((uint64_t)1 << x->rank) - 2;
-}
-
 /* Axes in stored order; 1: the reduced ones are neighbours and in logical order, giving outer, n, inner. */
 static int as_three(const gmi_gnode *x, uint32_t axes, const int32_t *order, int64_t *three)
 {

@@ -134,7 +134,6 @@ int32_t gmi_value_canonical(gmi_lower *l, int32_t node);
 /* node's value channels-last (rank 4). */
 int32_t gmi_value_nhwc(gmi_lower *l, int32_t node);
 int gmi_sum_of_pixels(const gmi_gnode *p, const gmi_gnode *x); /* p sums x over all axes but the channels */
-int gmi_sum_of_examples(const gmi_gnode *p, const gmi_gnode *x); /* over all axes but the first */
 int gmi_layout_trivial(const gmi_gnode *p); /* NCHW and NHWC are the same bytes */
 /* A new instruction with room for n_in and n_out values; NULL after a failure (status set). */
 gmi_instr *gmi_instr_new(gmi_lower *l, const char *what, gmi_instr_fn *run, int32_t n_in, int32_t n_out, uint64_t plan_bytes);

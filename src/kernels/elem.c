@@ -148,9 +148,15 @@ static void select3(int64_t n, gmi_real *out, const gmi_real *c, const gmi_real 
 }
 
 #if GM_TRAINING
-/* One e^-x for both (a compiler that inlines the two finds it twice): a third less work than one after the other. */
+/* One e^-x for both (a compiler that inlines the two finds it twice): a third less work than one after the other, which is what the narrow levels do. */
 static void softplus_sigmoid2(int64_t n, gmi_real *softplus, gmi_real *sigmoid, const gmi_real *a)
 {
+    if (GMI_ISA_ID <= 2) {
+        if (softplus == a) u_sigmoid(n, sigmoid, a, 0);
+        u_softplus(n, softplus, a, 0);
+        if (softplus != a) u_sigmoid(n, sigmoid, a, 0);
+        return;
+    }
     gmi_real last[GMI_W], other[GMI_W];
     int64_t i = 0;
     for (; i + GMI_W <= n; i += GMI_W) {

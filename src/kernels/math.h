@@ -126,9 +126,8 @@ static inline vd vd_sigmoid(vd n) { return vd_div(vd_set1(1), vd_add(vd_set1(1),
 /* log(1 + e^x) = max(x, 0) + 2 atanh(s), s = e/(2 + e) with e = e^-|x| <= 1: that is e^-x/(2 + e^-x), or 1/(1 + 2 e^-x) for x < 0 */
 static inline vd vd_softplus(vd x, vd n)
 {
-    vd e = vd_exp(n), one = vd_set1(1), s, z;
     vdm below = vd_lt(x, vd_set1(0));
-    s = vd_div(vd_sel(below, one, e), vd_sel(below, vd_add(one, vd_add(e, e)), vd_add(e, vd_set1(2)))), z = vd_mul(s, s);
+    vd e = vd_exp(n), top = vd_sel(below, vd_set1(1), e), other = vd_sel(below, e, vd_set1(1)), s = vd_div(top, vd_add(top, vd_add(other, other))), z = vd_mul(s, s);
     return vd_add(vd_add(vd_atleast(x, vd_set1(0)), vd_add(s, s)), vd_mul(vd_mul(s, z), GMI_ATANH_POLY(z, vd_mul(z, z))));
 }
 

@@ -418,17 +418,17 @@ static void settle_uniforms(builder *b)
 /* The operations in order, pairs at the time of the earlier one. */
 static void emit_all(builder *b)
 {
-    gmi_elem_plan *q = b->plan;
+    int32_t n = 0;
     for (int32_t i = 0; i < b->n; i++) {
-        gmi_micro *m = &q->micro[q->n_micro];
         if (time_of(b, i) < i) continue;
+        gmi_micro *m = &b->plan->micro[n++];
         emit_micro(b, i, m);
-        q->n_micro++;
         if (partner(b, i) < 0) continue;
         const int32_t sigmoid = b->l->ir.nodes[b->member[i]].op == GMI_OP_sigmoid;
         m->kind = GMI_MICRO_PAIR, m->op = GMI_U_softplus;
         m->out = b->place[sigmoid ? b->pair[i] : i], m->also = b->place[sigmoid ? i : b->pair[i]];
     }
+    b->plan->n_micro = n;
 }
 
 static int plan_group(builder *b)
@@ -436,8 +436,7 @@ static int plan_group(builder *b)
     gmi_elem_plan *q = b->plan;
     q->n_in = b->n_ext;
     q->n_out = b->n_outs;
-    q->n_sums = b->n_sums;
-    q->n_rows = b->n_rows;
+    if (GM_TRAINING) q->n_sums = b->n_sums, q->n_rows = b->n_rows;
     if (assign_places(b)) return -1;
     iteration_space(b);
     choose_tile(q, q->n_regs + q->n_in + q->n_out);
@@ -492,14 +491,14 @@ void gmi_lower_group(gmi_lower *l, int32_t n, const int32_t *members)
         return;
     }
     choose_results(&b);
-    gmi_instr *it = gmi_instr_new(l, "elementwise", gmi_elem_run, b.n_ext, b.n_outs + b.n_sums + (GM_TRAINING ? b.n_rows : 0), sizeof(gmi_elem_plan));
+    gmi_instr *it = gmi_instr_new(l, "elementwise", gmi_elem_run, b.n_ext, b.n_outs + (GM_TRAINING ? b.n_sums + b.n_rows : 0), sizeof(gmi_elem_plan));
     if (!it) return;
     gmi_elem_plan *q = (gmi_elem_plan *)(uintptr_t)it->plan;
     q->input = gmi_arena_alloc(&l->p->arena, (uint64_t)(b.n_ext + 1) * sizeof *q->input);
     q->micro = gmi_arena_alloc(&l->p->arena, (uint64_t)n * sizeof *q->micro);
-    q->sum = gmi_arena_alloc(&l->p->arena, GMI_ELEM_SUMS * sizeof *q->sum);
+    if (GM_TRAINING) q->sum = gmi_arena_alloc(&l->p->arena, GMI_ELEM_SUMS * sizeof *q->sum);
     b.plan = q;
-    if (!q->input || !q->micro || !q->sum || plan_group(&b)) {
+    if (!q->input || !q->micro || (GM_TRAINING && !q->sum) || plan_group(&b)) {
         gmi_lower_fail(l, GM_E_NOMEM);
         return;
     }
@@ -518,6 +517,7 @@ void gmi_lower_group(gmi_lower *l, int32_t n, const int32_t *members)
     it->tasks = (int32_t)GMI_MIN((int64_t)gmi_tasks_for(l, q->tiles * q->tile_elems * n), q->tiles);
     if (GM_TRAINING && q->n_sums) it->tasks = (int32_t)GMI_MIN((int64_t)it->tasks, (q->dims[0] + GMI_RB - 1) / GMI_RB);
     it->tasks = GMI_MAX(1, it->tasks);
-    it->scratch = gmi_elem_lanes_at(q) + (uint64_t)q->n_sums * GMI_RLANES * (uint64_t)GMI_LANE_LD(q->inner) * sizeof(gmi_real) + 64;
+    it->scratch = gmi_elem_lanes_at(q) + 64;
+    if (GM_TRAINING) it->scratch += (uint64_t)q->n_sums * GMI_RLANES * (uint64_t)GMI_LANE_LD(q->inner) * sizeof(gmi_real);
     offer_in_place(&b, it);
 }

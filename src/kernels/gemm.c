@@ -23,6 +23,7 @@ enum { IN_PLACE, PREPARED, PREPARED_BEFORE };
 #define LONG_M 1024          /* rows that leave the cache before the next block of columns needs them again: then blocks are wider */
 #define BLOCK_M 128          /* rows whose sums stay there too */
 #define SMALL (640 * 1024)   /* bytes of A that every thread reads again for each piece */
+#define AHEAD 12 /* terms of a transposed A that are asked for early: the hardware does not foresee long steps */
 #define SIDE_COLS 192        /* columns that repay copying rows of A side by side for a better tile */
 
 /* The problem with batch steps that are rows of one larger product folded into m. */
@@ -205,6 +206,7 @@ static void prepare_rows(const gmi_block *blk, int64_t k0, int64_t klen, const i
             int64_t m = first[g + 1] - first[g], n = GMI_MIN(4, klen - t);
             const gmi_real *a = r->a + first[g] * rs + (k0 + t) * cs;
             gmi_real *to = gmi_block_slot(blk, g) + t * m;
+            for (int64_t i = t + AHEAD; GM_TRAINING && i < GMI_MIN(t + n + AHEAD, klen); i++) GMI_PREFETCH(a + (i - t) * cs);
             if (rs == 1)
                 gmi_copy_rows(n, m, a, cs, to, m);
             else

@@ -48,7 +48,8 @@
 #endif
 #define VEC1(X, r) X(r, 0)
 #define VEC4(X, r) X(r, 0) X(r, 1) X(r, 2) X(r, 3)
-#define VEC8(X, r) VEC4(X, r) X(r, 4) X(r, 5) X(r, 6) X(r, 7)
+#define VEC5(X, r) VEC4(X, r) X(r, 4)
+#define VEC8(X, r) VEC5(X, r) X(r, 5) X(r, 6) X(r, 7)
 #define ROWS1(X, V) X(0, V)
 #define ROWS2(X, V) ROWS1(X, V) X(1, V)
 #define ROWS3(X, V) ROWS2(X, V) X(2, V)
@@ -374,6 +375,30 @@ static void tile(const gmi_tile_args *ta)
     }
 }
 
+/* Without an fma instruction the sums take most of the time whatever is read. */
+#define LANES (GM_TRAINING && MR > 4)
+#if LANES
+/* Two rows: as many loads of b, most of them over the end of a cache line and so at half speed, as the fma units can take. */
+#define GO_SUMS(r, v) vf s##r##_##v = vf_load(c##r + (v) * GMI_W);
+#define GO_FMA(r, v)                                                                                                                                 \
+    {                                                                                                                                                \
+        const vf b##v = vf_load(b + (v) * GMI_W);                                                                                                    \
+        VF_ADD_PRODUCT(s0_##v, x0, b##v);                                                                                                            \
+        VF_ADD_PRODUCT(s1_##v, x1, b##v);                                                                                                            \
+    }
+static void lanes(int64_t terms, const gmi_real *a0, const gmi_real *a1, const gmi_real *b, int64_t b_rs, gmi_real *c0, gmi_real *c1)
+{
+    VEC5(GO_SUMS, 0)
+    VEC5(GO_SUMS, 1)
+    for (int64_t at = 0; at < terms; at++, b += b_rs) {
+        const vf x0 = vf_set1(a0[at]), x1 = vf_set1(a1[at]);
+        VEC5(GO_FMA, 0)
+    }
+    VEC5(STORE, 0)
+    VEC5(STORE, 1)
+}
+#endif
+
 /* Blocks of GMI_T x GMI_T; the last ones of a row or column lie over their neighbours rather than leave a rest. */
 static void transpose(int64_t rows, int64_t cols, const gmi_real *x, int64_t ldx, gmi_real *out, int64_t ldo)
 {
@@ -422,6 +447,9 @@ void GMI_FILL(gemm_tile)(gmi_kernels *t)
     if (GM_TRAINING) t->mr_apart = MR_ROWS;
     t->nr = NR;
     t->tile = tile;
+#if LANES
+    t->lanes = lanes;
+#endif
     t->transpose = transpose;
     t->copy_rows = QUICK_COPY;
 }

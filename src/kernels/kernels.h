@@ -106,6 +106,9 @@ enum {
 /* ---- matrix products: tiles; the drivers in gemm.h and conv.h use them ---- */
 typedef struct gmi_tile_args gmi_tile_args; /* gemm.h */
 typedef void gmi_tile_fn(const gmi_tile_args *a);
+/* Chains that go on: c_r[j] = fma(a_r[t], b[t * b_rs + j], c_r[j]) for t < terms in order, r = 0 and 1, j < GMI_LANES_VECTORS vectors; c0 may be c1 with a0 = a1. */
+#define GMI_LANES_VECTORS 5
+typedef void gmi_lanes_sum_fn(int64_t terms, const gmi_real *a0, const gmi_real *a1, const gmi_real *b, int64_t b_rs, gmi_real *c0, gmi_real *c1);
 
 /* Whether lo <= x[i] <= hi for all i < n, which a NaN is not. -GMI_REAL_MAX to GMI_REAL_MAX: whether all are finite. */
 typedef int32_t gmi_within_fn(int64_t n, const gmi_real *x, gmi_real lo, gmi_real hi);
@@ -132,6 +135,7 @@ typedef struct gmi_kernels {
     int32_t mr, nr;    /* register tile of gemm: rows, columns */
     int32_t mr_apart;  /* rows of a tile whose rows do not lie side by side (0 in builds for devices: mr) */
     gmi_tile_fn *tile; /* see gemm.h */
+    gmi_lanes_sum_fn *lanes; /* NULL in builds for devices, and where fma is software */
     /* out[j * ldo + i] = x[i * ldx + j] for i < rows, j < cols; x and out do not overlap */
     void (*transpose)(int64_t rows, int64_t cols, const gmi_real *x, int64_t ldx, gmi_real *out, int64_t ldo);
     /* to[i * to_step + x] = from[i * from_step + x] for i < rows, x < len: copies of whole vectors where len is one */

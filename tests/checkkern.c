@@ -349,6 +349,37 @@ static void check_tile(const gmi_kernels *t)
     ok(good, "%s tile = fma in order, %d x %d", gm_simd_name(t->level), t->mr, t->nr);
 }
 
+/* Two chains that go on, or one given twice, with numbers beside the ones that may be written. */
+static int lanes_once(const gmi_kernels *t, int64_t terms, int kind, int twice)
+{
+    enum { TERMS = 19, LD = GMI_LANES_VECTORS * 16 + 9 };
+    static gmi_real am[2 * TERMS], bm[TERMS * LD], c[2 * LD], want[2 * LD];
+    const int64_t n = GMI_LANES_VECTORS * t->width;
+    state = (uint64_t)(terms * 4 + kind);
+    for (size_t i = 0; i < sizeof am / sizeof am[0]; i++) am[i] = number(kind, 0);
+    for (size_t i = 0; i < sizeof bm / sizeof bm[0]; i++) bm[i] = number(kind, 0);
+    for (size_t i = 0; i < sizeof c / sizeof c[0]; i++) c[i] = want[i] = number(kind, 0);
+    for (int64_t r = 0; r < 2 - twice; r++)
+        for (int64_t j = 0; j < n; j++)
+            for (int64_t e = 0; e < terms; e++) want[r * LD + 1 + j] = FMA(am[r * TERMS + e], bm[e * LD + j], want[r * LD + 1 + j]);
+    t->lanes(terms, am, am + (twice ? 0 : TERMS), bm, LD, c + 1, c + 1 + (twice ? 0 : LD));
+    for (size_t i = 0; i < sizeof c / sizeof c[0]; i++)
+        if (differ(c[i], want[i])) {
+            printf("# lanes, %d terms: element %d is %a, not %a\n", (int)terms, (int)i, (double)c[i], (double)want[i]);
+            return 0;
+        }
+    return 1;
+}
+static void check_lanes(const gmi_kernels *t)
+{
+    int good = 1;
+    now_kernel = "lanes";
+    if (!t->lanes) return;
+    for (int64_t terms = 0; good && terms <= 19; terms++)
+        for (int kind = 0; good && kind < 3; kind++) good = lanes_once(t, terms, kind, 0) && lanes_once(t, terms, kind, 1);
+    ok(good, "%s lanes = fma in order", gm_simd_name(t->level));
+}
+
 /* Every case, in turn to `f`. */
 static void each(void (*f)(kernel_case *, const gmi_kernels *), const gmi_kernels *t)
 {
@@ -517,6 +548,7 @@ int main(int argc, char **argv)
         }
         printf("# level %s, %d lanes\n", now_level, t.width);
         check_tile(&t);
+        check_lanes(&t);
         if (levels[i] != GM_SIMD_SCALAR) each(check, &t);
     }
     if (benching) return 0;

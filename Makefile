@@ -61,7 +61,7 @@ ISA_FLAGS_avx512 = -mavx512f -mavx512vl -mavx512dq -mavx512bw -mavx2 -mfma -mpre
 
 # What an INFER_ONLY build leaves out, below src/: training, datasets and their file formats, pictures. Every gm_ function of these files has a
 # twin in models/infer_only.c or repr/infer_only.c that refuses. In files that stay, `if (GM_TRAINING)` does the same (base/build_info.h).
-INFER_OUT  = kernels/conv_dw kernels/optim \
+INFER_OUT  = kernels/conv_dw kernels/conv_dw_few kernels/optim \
              tensor/linalg \
              format/array format/csv format/csv_table format/deflate format/idx format/npy format/png format/pnm format/safetensors_write \
              format/svg format/wav \

@@ -285,12 +285,13 @@ static void sweep(int count)
     ok(good, "%d random problems, three kinds, every level", count);
 }
 
-/* Enough work for more pieces than threads: in whole blocks of a sum, in smaller units, and the planar way. */
+/* Enough work for more pieces than threads: in whole blocks of a sum, in smaller units, the planar way, and dw of few channels. */
 static void pieces(void)
 {
-    const gmi_conv_plan q[] = {problem(4, 64, 64, 8, 16, 4, 2, 1), problem(2, 64, 64, 16, 32, 4, 2, 1), problem(4, 64, 64, 24, 3, 3, 1, 1)};
+    const gmi_conv_plan q[] = {problem(4, 64, 64, 8, 16, 4, 2, 1), problem(2, 64, 64, 16, 32, 4, 2, 1), problem(4, 64, 64, 24, 3, 3, 1, 1),
+                              problem(12, 76, 76, 1, 40, 4, 2, 1)}; /* the last: dw of few channels, panels of three slabs */
     pieces_expected = 1;
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 4; i++) {
         more_pieces = 0;
         check(q[i], i == 1, 2, 1);
         ok(!GM_TRAINING || more_pieces >= levels, "%d of the plans had pieces", more_pieces);
@@ -411,12 +412,14 @@ int main(void)
     check(problem(3, 54, 54, 19, 18, 2, 1, 0), 0, 6, 1);  /* the same with channels of x as columns */
     check(problem(5, 4, 4, 40, 130, 4, 1, 0), 1, 3, 1);   /* one pixel of y an image */
     check(problem(9, 33, 60, 2, 4, 3, 1, 1), 0, 1, 1);
+    check(problem(8, 92, 92, 1, 3, 2, 1, 0), 0, 2, 1);    /* dw of few channels: tasks are slabs */
     at_end = 1;
     check(problem(3, 14, 14, 64, 24, 4, 2, 1), 0, 1, 1);  /* dw: groups of twelve rows are copied sixteen wide */
     check(problem(3, 14, 14, 3, 24, 4, 2, 1), 0, 2, 1);
     check(problem(2, 14, 14, 1, 64, 4, 2, 1), 0, 2, 1);
     check(problem(2, 9, 9, 33, 3, 3, 1, 1), 0, 2, 1);
     check(problem(2, 28, 28, 1, 24, 4, 2, 1), 0, 2, 1);
+    check(problem(2, 18, 18, 3, 33, 4, 2, 1), 0, 1, 1);
     at_end = 0;
     check_max(), check_average(), check_resize(), check_adjoints();
     return done();

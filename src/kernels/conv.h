@@ -29,5 +29,9 @@ void gmi_planar_run(const gmi_conv_plan *p, const gmi_kernels *t, const gmi_conv
 void gmi_planar_task_rows(const gmi_conv_plan *p, int32_t task, int64_t *m0, int64_t *m1);
 
 int gmi_conv_dw_plan(gmi_conv_plan *p, const gmi_kernels *t, int32_t max_tasks);
+/* conv_dw_few.c, for few input channels. 1: the plan is filled and priv[0] is GMI_DW_FEW; 0: not this way; -1: overflow. */
+#define GMI_DW_FEW 2
+int gmi_few_plan(gmi_conv_plan *p, const gmi_kernels *t, int64_t tasks);
+void gmi_few_run(const gmi_conv_plan *p, const gmi_kernels *t, const gmi_conv_io *io, int32_t phase, int32_t task, void *scratch);
 void gmi_conv_dw_run(const gmi_conv_plan *p, const gmi_kernels *t, const gmi_conv_io *io, int32_t phase, int32_t task, void *scratch);
 #endif

@@ -6,7 +6,7 @@
  * pixel is one copy of nr channels; narrow, for few channels: rows are (tap, channel), columns output channels. The sums of a unit
  * stay in scratch and are then written to w[co][c][kh][kw], where the taps of a channel are neighbours. Few units and long k: slabs become
  * units too, their sums go to `shared`, and a last phase adds them in order.
- * Not here: conv and conv_dx (conv.c), the loop nest (block.c). */
+ * Not here: few input channels and many pixels (conv_dw_few.c), conv and conv_dx (conv.c), the loop nest (block.c). */
 #include "kernels/conv.h"
 #include "base/base.h"
 
@@ -102,6 +102,8 @@ int gmi_conv_dw_plan(gmi_conv_plan *p, const gmi_kernels *t, int32_t max_tasks)
     uint64_t thread = 64, shared = 0;
     double best = -1;
     geometry g;
+    int few = gmi_few_plan(p, t, tasks);
+    if (few) return few == 1 ? 0 : -1;
     p->priv[WIDE] = 0, p->priv[PARTS_C] = p->priv[PARTS_CO] = p->priv[CUT_SLABS] = 1, p->tasks = 1;
     if (p->c && p->co) choose(p, t, tasks, 1, &best), choose(p, t, tasks, 0, &best);
     g = geometry_of(p, t);
@@ -120,9 +122,9 @@ int gmi_conv_dw_plan(gmi_conv_plan *p, const gmi_kernels *t, int32_t max_tasks)
 typedef struct unit {
     geometry g;
     const gmi_real *x, *y, *x_end; /* of the group; the end of all of x */
+    int64_t group;
     int64_t c0, cn, cs;            /* channels, and the step from one tap to the next in rows or columns: cn, wide rounded up to nr */
     int64_t j0, j1;                /* output channels */
-    int64_t pair;                  /* > 0: a group of rows holds two ky of so many rows each */
     gmi_block blk;
     const gmi_real *ptr[GMI_MR_MAX];
     int64_t len[1];
@@ -182,8 +184,9 @@ static void copy_sides(const unit *u, const span *s, const gmi_real *line, int64
 static void copy_border(const unit *u, const span *s, const gmi_real *image, int64_t line, int64_t w0, int64_t w1, gmi_real *to, int64_t to_step)
 {
     const gmi_conv_plan *p = u->g.p;
+    int64_t ky = line * p->sh - p->pt + s->ky * p->dh;
     for (int64_t column = w0; column < w1; column++, to += to_step) {
-        if (s->one) { /* the columns where it is inside are copied elsewhere */
+        if (s->one || (s->side && (ky < 0 || ky >= p->h))) { /* the columns and lines where it is inside are copied elsewhere */
             memset(to, 0, (size_t)s->len * sizeof *to);
             continue;
         }
@@ -200,16 +203,9 @@ static void copy_line(const unit *u, const span *s, const gmi_real *image, int64
 {
     const gmi_conv_plan *p = u->g.p;
     int64_t y = line * p->sh - p->pt + s->ky * p->dh, lo = GMI_MIN(w1, GMI_MAX(w0, s->lo)), hi = GMI_MAX(lo, GMI_MIN(w1, s->hi));
-    int32_t sides = s->side && !s->one && u->g.sw;
-    if (s->side && (y < 0 || y >= p->h)) {
-        for (int64_t i = 0; i < w1 - w0; i++) memset(to + i * to_step, 0, (size_t)s->len * sizeof *to);
-        return;
-    }
-    if (sides)
-        copy_sides(u, s, image + y * p->w * p->c, w0, lo, to, to_step);
-    else
-        copy_border(u, s, image, line, w0, lo, to, to_step);
-    if (hi > lo) {
+    int32_t outside = s->side && (y < 0 || y >= p->h), sides = s->side && !s->one && u->g.sw && !outside;
+    if (outside) lo = hi = w1;
+    if (hi > lo) { /* first, for what it writes too much */
         const gmi_real *from = image + (y * p->w - p->pl + s->kx * p->dw) * p->c + lo * u->g.step + s->c;
         int64_t rest = u->x_end - (from + (hi - 1 - lo) * u->g.step), next = p->sh * p->w * p->c;
         /* the same columns of the next line, too far apart for the hardware to foresee */
@@ -217,10 +213,13 @@ static void copy_line(const unit *u, const span *s, const gmi_real *image, int64
             for (int64_t e = 0; e < s->len; e += 16) GMI_PREFETCH(from + next + i * u->g.step + e);
         u->blk.t->copy_rows(hi - lo, rest >= wide ? wide : s->len, from, u->g.step, to + (lo - w0) * to_step, to_step);
     }
-    if (sides)
-        copy_sides(u, s, image + y * p->w * p->c, hi, w1, to + (hi - w0) * to_step, to_step);
-    else
-        copy_border(u, s, image, line, hi, w1, to + (hi - w0) * to_step, to_step);
+    for (int32_t end = 0; end < 2; end++) {
+        int64_t from = end ? hi : w0, till = end ? w1 : lo;
+        if (sides)
+            copy_sides(u, s, image + y * p->w * p->c, from, till, to + (from - w0) * to_step, to_step);
+        else
+            copy_border(u, s, image, line, from, till, to + (from - w0) * to_step, to_step);
+    }
 }
 
 /* The panel [k0, k0 + klen) of `count` spans; span i goes to to[i], one row of to_step[i] elements a pixel. */
@@ -244,18 +243,11 @@ static void copy_spans(const unit *u, int64_t k0, int64_t klen, const span *span
 static void prepare_x(const gmi_block *blk, int64_t k0, int64_t klen, const int64_t *first, int32_t count)
 {
     const unit *u = blk->user;
-    span spans[GMI_SLOTS_MAX]; /* narrow units have at most GMI_SLOT_ROWS slots, with two spans in each */
+    span spans[GMI_SLOTS_MAX];
     gmi_real *to[GMI_SLOTS_MAX];
     int64_t step[GMI_SLOTS_MAX];
-    int32_t n = 0, pairs = u->pair > 0;
-    for (int32_t i = 0; i < count; i++) {
-        const int64_t end = first[i + 1];
-        for (int64_t at = first[i]; at < end; at += spans[n++].len) {
-            step[n] = end - first[i], to[n] = gmi_block_slot(blk, i) + (at - first[i]);
-            spans[n] = span_of(u, at, pairs ? GMI_MIN(u->pair - at % u->pair, end - at) : end - at);
-        }
-    }
-    copy_spans(u, k0, klen, spans, n, to, step, !pairs);
+    for (int32_t i = 0; i < count; i++) step[i] = first[i + 1] - first[i], to[i] = gmi_block_slot(blk, i), spans[i] = span_of(u, first[i], step[i]);
+    copy_spans(u, k0, klen, spans, count, to, step, 1);
 }
 
 static void pack_y(const gmi_block *blk, int64_t k0, int64_t klen, int64_t j0, int64_t j1, gmi_real *out)
@@ -314,22 +306,20 @@ static void unit_init(unit *u, const geometry *g, const gmi_kernels *t, void *sc
 
 #define ROWS_ALONE 6 /* this many channels of one tap make a good group of rows */
 
-/* Makes u the unit (group, ic, ico); returns its rows and columns. */
-static void unit_at(unit *u, const gmi_conv_io *io, int64_t group, int64_t ic, int64_t ico, int64_t *rows, int64_t *cols)
+/* Makes u unit `number`; returns its rows and columns. */
+static void unit_at(unit *u, const gmi_conv_io *io, int64_t number, int64_t *rows, int64_t *cols)
 {
     const geometry *g = &u->g;
     const gmi_conv_plan *p = g->p;
     int32_t wide = p->priv[WIDE] != 0;
-    int64_t c1;
-    part(g, g->cg, p->priv[PARTS_C], wide, ic, &u->c0, &c1);
-    part(g, g->og, p->priv[PARTS_CO], !wide, ico, &u->j0, &u->j1);
+    int64_t ic = number / p->priv[PARTS_CO], group = ic / p->priv[PARTS_C], c1;
+    part(g, g->cg, p->priv[PARTS_C], wide, ic % p->priv[PARTS_C], &u->c0, &c1);
+    part(g, g->og, p->priv[PARTS_CO], !wide, number % p->priv[PARTS_CO], &u->j0, &u->j1);
     u->cn = c1 - u->c0, u->cs = wide ? round_up(u->cn, g->nr) : u->cn;
-    u->x = io->a + group * g->cg, u->y = io->b + group * g->og, u->x_end = io->a + p->n * p->h * p->w * p->c;
+    u->group = group, u->x = io->a + group * g->cg, u->y = io->b + group * g->og, u->x_end = io->a + p->n * p->h * p->w * p->c;
     *rows = wide ? u->j1 - u->j0 : u->cn * g->taps, *cols = wide ? u->cs * g->taps : u->j1 - u->j0;
     u->blk.n = *cols;
     u->blk.row_unit = wide ? 0 : u->cn >= ROWS_ALONE ? u->cn : taps_touch(u) ? p->kw * u->cn : 0;
-    u->pair = u->blk.row_unit && u->cn < ROWS_ALONE && 2 * u->blk.row_unit <= u->blk.t->mr ? u->blk.row_unit : 0;
-    if (u->pair) u->blk.row_unit *= 2;
 }
 
 /* w[co][c][tap] for output channels [j0 + a, j0 + b) of the unit, from its sums. */
@@ -337,7 +327,7 @@ static void write_weights(const unit *u, gmi_real *w, const gmi_real *sums, int6
 {
     const geometry *g = &u->g;
     for (int64_t j = a; j < b; j++) {
-        gmi_real *to = w + ((u->j0 + j) * g->cg + u->c0) * g->taps;
+        gmi_real *to = w + ((u->group * g->og + u->j0 + j) * g->cg + u->c0) * g->taps;
         if (g->p->priv[WIDE]) {
             u->blk.t->transpose(g->taps, u->cn, sums + j * ld, u->cs, to, g->taps);
             continue;
@@ -361,13 +351,13 @@ static void compute(unit *u, const gmi_conv_io *io, int32_t task)
     gmi_block_out out;
     out.rows = NULL;
     for (int64_t i = gmi_part(all, g->p->tasks, task); i < gmi_part(all, g->p->tasks, task + 1); i++) {
-        int64_t number = i / cut[CUT_SLABS], is = i % cut[CUT_SLABS], group = number / (cut[PARTS_C] * cut[PARTS_CO]);
-        unit_at(u, io, group, number / cut[PARTS_CO] % cut[PARTS_C], number % cut[PARTS_CO], &rows, &cols);
+        int64_t number = i / cut[CUT_SLABS], is = i % cut[CUT_SLABS];
+        unit_at(u, io, number, &rows, &cols);
         out.ld = cols;
         if (cut[CUT_SLABS] == 1) {
             out.c = u->blk.slab - g->rows * g->cols;
             gmi_block_full(&u->blk, 0, rows, 0, cols, 1, &out);
-            write_weights(u, io->c + group * g->og * g->cg * g->taps, out.c, cols, 0, u->j1 - u->j0);
+            write_weights(u, io->c, out.c, cols, 0, u->j1 - u->j0);
             continue;
         }
         for (int64_t s = gmi_part(g->slabs, cut[CUT_SLABS], is); s < gmi_part(g->slabs, cut[CUT_SLABS], is + 1); s++) {
@@ -386,21 +376,26 @@ static void add_slabs(unit *u, const gmi_conv_io *io, int32_t task)
     gmi_block_out out;
     out.rows = NULL;
     for (int64_t i = 0; i < units; i++) {
-        int64_t group = i / (cut[PARTS_C] * cut[PARTS_CO]), a, b, skip;
-        unit_at(u, io, group, i / cut[PARTS_CO] % cut[PARTS_C], i % cut[PARTS_CO], &rows, &cols);
+        int64_t a, b, skip;
+        unit_at(u, io, i, &rows, &cols);
         a = gmi_part(u->j1 - u->j0, g->p->tasks, task), b = gmi_part(u->j1 - u->j0, g->p->tasks, task + 1);
         skip = cut[WIDE] ? a * cols : a;
         out.c = partial(g, io, units, 0, i) + skip, out.ld = cols;
         for (int64_t s = 1; s < g->slabs && b > a; s++)
             gmi_block_add(cut[WIDE] ? b - a : rows, cut[WIDE] ? cols : b - a, &out, partial(g, io, units, s, i) + skip, cols);
-        write_weights(u, io->c + group * g->og * g->cg * g->taps, out.c - skip, cols, a, b);
+        write_weights(u, io->c, out.c - skip, cols, a, b);
     }
 }
 
 void gmi_conv_dw_run(const gmi_conv_plan *p, const gmi_kernels *t, const gmi_conv_io *io, int32_t phase, int32_t task, void *scratch)
 {
-    geometry g = geometry_of(p, t);
+    geometry g;
     unit u;
+    if (p->priv[WIDE] == GMI_DW_FEW) {
+        gmi_few_run(p, t, io, phase, task, scratch);
+        return;
+    }
+    g = geometry_of(p, t);
     if (!g.cg || !g.og) return;
     unit_init(&u, &g, t, scratch);
     if (phase == 1)

@@ -2,6 +2,7 @@
 /* test_exec.c: a net with every kind of instruction gives the same bits for any number of threads, SIMD level and (row by row) batch; runs allocate
  * nothing; programs outlive graphs and serve several contexts; what a run is given is checked. */
 #include "exec/program.h"
+#include "kernels/blas.h"
 #include "tap.h"
 #include <genrep.h>
 
@@ -257,8 +258,85 @@ static void packed_once(void)
     }
 }
 
+/* Products that make gradients leave the sums of squares of whole blocks; what another program makes, or anybody changes, forgets them. */
+static int sums_left(const gm_params *w, const gmi_kernels *k, int *right)
+{
+    gmi_real square;
+    int n = 0;
+    for (int64_t b = 0; b < w->param_elems / GMI_RB; b++) {
+        if (w->squares[b] == GMI_NOT_SUMMED) continue;
+        k->sumsq_blocks(GMI_RB, w->grad + b * GMI_RB, &square);
+        *right &= w->squares[b] == square;
+        n++;
+    }
+    return n;
+}
+
+static const gm_program *gradient_of(gm_context *c, int64_t n, int product)
+{
+    const int64_t xd[2] = {n, 300}, ud[2] = {300, 70}, vd[2] = {70, 200}, none[2] = {1, 1};
+    gm_graph *g = NULL;
+    const gm_program *p = NULL;
+    must(gm_graph_create(c, &g));
+    gm_node u = gm_graph_param(g, "u", "", 2, ud), v = gm_graph_param(g, "v", "", 2, vd), y;
+    y = product ? gm_op_matmul(g, gm_op_tanh(g, gm_op_matmul(g, gm_graph_input(g, "x", GM_F32, 2, xd), u, 0, 0)), v, 0, 0) : gm_op_mul(g, u, gm_graph_input(g, "x", GM_F32, 2, none));
+    gm_node loss = gm_op_mean(g, gm_op_square(g, y), 3, 0);
+    gm_graph_backward(g, loss);
+    must(gm_program_compile(g, 1, &loss, &p));
+    gm_graph_destroy(g);
+    return p;
+}
+
+static void run_gradient(gm_context *c, const gm_program *p, gm_params *w)
+{
+    static gmi_real x[128 * 300];
+    gmi_real loss;
+    const void *in[1] = {x};
+    void *to[1] = {&loss};
+    gmi_exec e = {0, 0, 0, in, to, 0};
+    gm_run *r = NULL;
+    fill(x, 128 * 300, 5);
+    must(gm_run_create(c, p, w, &r));
+    must(gmi_run_exec(r, &e));
+    gm_run_destroy(r);
+}
+
+static void squares(int32_t threads)
+{
+    const int64_t ud[2] = {300, 70}, vd[2] = {70, 200};
+    gm_context *c = NULL;
+    gm_context_options o;
+    gm_graph *g = NULL;
+    gm_params *w = NULL;
+    gmi_kernels k;
+    int right = 1;
+    gm_context_options_init(&o, sizeof o);
+    o.threads = threads;
+    must(gm_context_create(&o, &c));
+    must(gm_graph_create(c, &g));
+    gm_graph_param(g, "u", "", 2, ud), gm_graph_param(g, "v", "", 2, vd);
+    must(gmi_params_layout(c, g, 1, &w));
+    gm_graph_destroy(g);
+    gmi_exec_kernels(c, &k);
+    for (int32_t i = 0; i < w->n_params; i++) fill(w->value + w->params[i].offset, w->params[i].count, 7 + (uint32_t)i);
+    is_int(sums_left(w, &k, &right), w->param_elems / GMI_RB, "no gradient yet: all sums are 0");
+    const gm_program *p = gradient_of(c, 128, 1), *q = gradient_of(c, 128, 0);
+    run_gradient(c, p, w);
+    const int made = sums_left(w, &k, &right), blocks = (int)(w->param_elems / GMI_RB);
+    ok(right && (!GM_TRAINING || GMI_BLAS || (made >= blocks / 4 && made < blocks)), "%d tasks: %d of %d sums of squares, those of the gradient", (int)c->threads, made, blocks);
+    run_gradient(c, q, w);
+    const gmi_slot *u = gmi_params_find(w, "u", NULL);
+    int left = 0;
+    for (int64_t b = u->offset / GMI_RB; b <= (u->offset + u->count - 1) / GMI_RB; b++) left += w->squares[b] != GMI_NOT_SUMMED;
+    ok(!left && sums_left(w, &k, &right) < made && right, "a gradient that no product made: its sums are forgotten, the others stay");
+    gm_program_destroy(p), gm_program_destroy(q);
+    gmi_params_release(w);
+    gm_context_destroy(c);
+}
+
 int main(void)
 {
+    for (int32_t threads = 1; threads <= 3; threads++) squares(threads);
     same_bits();
     packed_once();
     parts();

@@ -26,11 +26,17 @@ struct gm_params {
     gmi_arena names;
     int64_t param_elems, state_elems;
     gmi_real *value, *grad, *state, *state_next;
+    gmi_real *squares; /* beside grad: the sum of squares of each whole block of GMI_RB elements of it, GMI_NOT_SUMMED where nobody made it on the way */
     uint8_t *state_pending; /* per state: state_next holds an uncommitted value */
     uint64_t version;
     int32_t views; /* live writable views (train/params.c): while there are any, values may change without a new version */
     gm_params *owner; /* retained: of a borrowed set, whose slots, names, value and state are the owner's; else NULL */
 };
+#define GMI_NOT_SUMMED ((gmi_real)-1)
+/* grad, zero-filled, and squares. */
+gm_status gmi_params_make_grad(gm_params *w);
+/* Elements [begin, begin + n) of grad are about to change: their sums of squares are forgotten. */
+void gmi_params_forget_squares(gm_params *w, int64_t begin, int64_t n);
 /* Arenas for every parameter and state of g, zero-filled: train/params.c initialises them. grads != 0 allocates grad and state_next. */
 gm_status gmi_params_layout(gm_context *c, const gm_graph *g, int grads, gm_params **out);
 /* A set of its own with of's slots and, copied, its values and states: no gradients. In of's context. */

@@ -31,6 +31,19 @@ static void finish_rows(void *user, int64_t m0, int64_t m1, int64_t n0, int64_t 
     gmi_elem_rows(&f->state, m0 * f->steps, m1 * f->steps);
 }
 
+#if GM_TRAINING
+/* Rows [m0, m1) of a gradient are in the cache: the optimizer will want the sums of squares of its blocks, to know that it is finite, and its norm. */
+static void square_rows(void *user, int64_t m0, int64_t m1, int64_t n0, int64_t n1, int32_t task)
+{
+    const finish *f = user;
+    gm_params *w = f->r->params;
+    const gmi_real *grad = f->r->ptr[f->it->out[0]];
+    const int64_t at = grad - w->grad, b0 = (at + m0 * n1 + GMI_RB - 1) / GMI_RB, b1 = (at + m1 * n1) / GMI_RB;
+    (void)n0, (void)task;
+    if (b0 < b1) f->r->program->kernels.sumsq_blocks((b1 - b0) * GMI_RB, w->grad + b0 * GMI_RB, w->squares + b0);
+}
+#endif
+
 int gmi_is_packed(const gmi_instr *it, const gm_run *r)
 {
     if (GM_TRAINING && it->packed_before) return 1;
@@ -51,11 +64,13 @@ void gmi_gemm_instr(const gmi_instr *it, gm_run *r, int32_t phase, int32_t task,
 #if GM_TRAINING
     finish f;
     int64_t m0 = 0, m1 = 0;
-    const int whole = it->after && phase + 1 == it->phases ? gmi_gemm_task_rows(q, task, &m0, &m1) : 0;
-    if (whole) finish_init(&f, it, r, scratch, q->n);
-    if (whole == 2) io.epilogue = finish_rows, io.epilogue_user = &f;
+    const int gradient = !it->after && r->program->values[it->out[0]].home == GMI_HOME_GRAD;
+    const int whole = (it->after || gradient) && phase + 1 == it->phases ? gmi_gemm_task_rows(q, task, &m0, &m1) : 0;
+    f.it = it, f.r = r;
+    if (whole && it->after) finish_init(&f, it, r, scratch, q->n);
+    if (whole == 2) io.epilogue = gradient ? square_rows : finish_rows, io.epilogue_user = &f;
     gmi_gemm_run(q, &r->program->kernels, &io, phase, task, scratch);
-    if (whole == 1) finish_rows(&f, m0, m1, 0, q->n, task);
+    if (whole == 1 && it->after) finish_rows(&f, m0, m1, 0, q->n, task);
 #else
     gmi_gemm_run(q, &r->program->kernels, &io, phase, task, scratch);
 #endif

@@ -47,6 +47,22 @@ static gm_status layout_leaves(gm_params *w, const gmi_leaves *l, const gm_graph
     return GM_OK;
 }
 
+/* Elements of grad, with the sums behind it. */
+static int64_t grad_elems(int64_t elems) { return elems + elems / GMI_RB + 1; }
+
+gm_status gmi_params_make_grad(gm_params *w)
+{
+    w->grad = gmi_alloc_n(w->ctx, grad_elems(w->param_elems), sizeof *w->grad);
+    if (!w->grad) return GM_E_NOMEM;
+    w->squares = w->grad + w->param_elems; /* all 0, as grad */
+    return GM_OK;
+}
+
+void gmi_params_forget_squares(gm_params *w, int64_t begin, int64_t n)
+{
+    for (int64_t b = begin / GMI_RB; n > 0 && b <= (begin + n - 1) / GMI_RB; b++) w->squares[b] = GMI_NOT_SUMMED;
+}
+
 static gm_status allocate(gm_params *w, int grads)
 {
     const uint64_t size = sizeof(gmi_real);
@@ -55,9 +71,8 @@ static gm_status allocate(gm_params *w, int grads)
     w->state_pending = gmi_alloc_n(w->ctx, w->n_states + 1, 1);
     if (!w->value || !w->state || !w->state_pending) return GM_E_NOMEM;
     if (!grads) return GM_OK;
-    w->grad = gmi_alloc_n(w->ctx, w->param_elems, size);
     w->state_next = gmi_alloc_n(w->ctx, w->state_elems, size);
-    return w->grad && w->state_next ? GM_OK : GM_E_NOMEM;
+    return w->state_next ? gmi_params_make_grad(w) : GM_E_NOMEM;
 }
 
 static gm_params *new_set(gm_context *c)
@@ -166,7 +181,8 @@ static uint64_t leaves_elems(const gm_graph *g, const gmi_leaves *l)
 
 uint64_t gmi_params_bytes(const gm_graph *g, int grads)
 {
-    return (leaves_elems(g, &g->params) + leaves_elems(g, &g->states)) * sizeof(gmi_real) * (grads ? 2 : 1);
+    const uint64_t params = leaves_elems(g, &g->params), elems = params + leaves_elems(g, &g->states);
+    return (elems + (grads ? elems + params / GMI_RB + 1 : 0)) * sizeof(gmi_real);
 }
 
 void gmi_params_retain(gm_params *w) { gmi_atomic_add(&w->refs, 1); }

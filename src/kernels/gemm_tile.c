@@ -262,7 +262,6 @@ static void store_part(const gmi_tile_args *ta, int32_t r0, int32_t m, const gmi
 DEFINE_SIDE(side10, ROWS10, VECS, 10, NV)
 DEFINE_SIDE(side12, ROWS12, VECS, 12, NV)
 DEFINE_SIDE(side14, ROWS14, VECS, 14, NV)
-DEFINE_SIDE(thin10, ROWS10, VEC1, 10, 1)
 DEFINE_SIDE(thin12, ROWS12, VEC1, 12, 1)
 DEFINE_SIDE(thin14, ROWS14, VEC1, 14, 1)
 #endif
@@ -349,7 +348,7 @@ static tile_part *const several[] = {groups1, groups1, groups2, groups3, groups4
 
 #if WIDE
 #define SIDE_ROWS 10 /* from here on */
-static tile_part *const beside[][2] = {{thin10, side10}, {thin12, side12}, {thin14, side14}};
+static tile_part *const beside[][2] = {{narrow10, side10}, {thin12, side12}, {thin14, side14}};
 #endif
 
 static void tile(const gmi_tile_args *ta)

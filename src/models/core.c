@@ -199,7 +199,7 @@ gm_status gmi_core_prog(gmi_core *m, int32_t kind, int32_t draws, int64_t rows, 
 gm_status gmi_core_train_ready(gmi_core *m, int accumulate)
 {
     gm_params *w = m->weights;
-    if (!w->grad && !(w->grad = gmi_alloc_n(m->ctx, w->param_elems, sizeof(gmi_real)))) return gmi_nomem(m->ctx);
+    if (!w->grad && gmi_params_make_grad(w)) return gmi_nomem(m->ctx);
     if (!w->state_next && !(w->state_next = gmi_alloc_n(m->ctx, w->state_elems, sizeof(gmi_real)))) return gmi_nomem(m->ctx);
     if (accumulate && !m->sum_grad && !(m->sum_grad = gmi_alloc_n(m->ctx, w->param_elems, sizeof(gmi_real)))) return gmi_nomem(m->ctx);
     return GM_OK;
@@ -219,6 +219,7 @@ void gmi_core_grad_add(gmi_core *m, gmi_real weight, int first)
 void gmi_core_grad_take(gmi_core *m, gmi_real scale)
 {
     gmi_real *g = m->weights->grad;
+    gmi_params_forget_squares(m->weights, 0, m->weights->param_elems);
     for (int64_t i = 0; i < m->weights->param_elems; i++) g[i] = scale * m->sum_grad[i];
 }
 

@@ -9,7 +9,8 @@
  *   commit  states (batch statistics) become current together with the parameters
  *
  * beta^t is a running double product of beta as the kernels see it (rounded to the compute type): 1 - beta^t is then exactly the weight that the moment has
- * gathered. A step allocates nothing. The check costs no pass of its own: a sum of squares is finite only if its terms are. */
+ * gathered. A step allocates nothing. The check costs no pass of its own: a sum of squares is finite only if its terms are,
+ * and products that make gradients leave the sums of whole blocks while these are in the cache (exec/lower_linear.c). */
 #include "train/optim.h"
 
 #define CHUNK 32768 /* elements of a task, a multiple of GMI_RB */
@@ -188,11 +189,21 @@ typedef struct pass {
     int32_t first; /* first micro-step: copy */
 } pass;
 
+/* Sums of squares of a task's blocks, those that the products which made the gradient have left read instead. */
 static void squares_task(void *arg, int32_t i)
 {
     const pass *a = arg;
+    const gm_params *w = a->p->w;
     const gmi_optim_task *t = &a->p->task[i];
-    a->p->k.sumsq_blocks(t->n, a->grad + (t->begin - a->from), a->p->squares + t->block);
+    const gmi_real *known = a->grad == w->grad && t->begin % GMI_RB == 0 ? w->squares + t->begin / GMI_RB : NULL;
+    gmi_real *to = a->p->squares + t->block;
+    for (int64_t b = 0; b * GMI_RB < t->n; b++) {
+        const int64_t n = GMI_MIN(GMI_RB, t->n - b * GMI_RB);
+        if (known && n == GMI_RB && known[b] != GMI_NOT_SUMMED)
+            to[b] = known[b];
+        else
+            a->p->k.sumsq_blocks(n, a->grad + (t->begin - a->from) + b * GMI_RB, to + b);
+    }
 }
 
 static void sum_task(void *arg, int32_t i)

@@ -247,7 +247,7 @@ static gmi_conv_plan problem(int64_t n, int64_t h, int64_t w, int64_t c, int64_t
 /* conv_dx, lanes over pixels, all phases of a unit in one pass: one and two channels, odd sizes, nine phases, phases without taps, one tap each, cut images. */
 static void together(void)
 {
-    gmi_conv_plan flat = problem(2, 1, 300, 1, 8, 1, 2, 1);
+    gmi_conv_plan flat = problem(2, 1, 300, 1, 8, 1, 2, 1), tall = problem(2, 20, 17, 1, 8, 4, 2, 1);
     check(problem(2, 28, 28, 1, 64, 4, 2, 1), 1, 1, 1);
     check(problem(2, 31, 29, 2, 24, 4, 2, 1), 1, 2, 1);
     check(problem(2, 33, 35, 1, 40, 5, 3, 2), 1, 1, 1);
@@ -259,6 +259,8 @@ static void together(void)
     check(problem(1, 128, 100, 1, 48, 4, 2, 1), 0, 3, 1);
     flat.kw = 3, flat.ow = 151;
     check(flat, 0, 1, 1); /* its one row has no taps */
+    tall.kw = 1, tall.ow = 10;
+    check(tall, 1, 2, 1); /* the columns without taps are one more than those with: phase by phase */
 }
 
 static void sweep(int count)

@@ -213,13 +213,23 @@ static int over_pixels(const builder *b)
     return 1;
 }
 
-/* Whether a tile can be some whole rows, all that belongs to one example. */
+/* Whether a tile can be some whole rows, all that belongs to one example. What reads a convolution's result may become part of that, image by image or in smaller
+ * pieces, and gains more so. */
 static int over_rows(const builder *b)
 {
     const gmi_gnode *p = &b->l->ir.nodes[b->member[0]];
     int64_t inner = 1;
+    for (int32_t e = 0; GM_TRAINING && e < b->n_ext; e++)
+        if (b->l->ir.nodes[b->ext[e]].op == GMI_OP_conv || b->l->ir.nodes[b->ext[e]].op == GMI_OP_conv_dx) return 0;
     for (int32_t a = 1; a < p->rank; a++) inner *= p->dims[a];
     return GM_TRAINING && !b->nhwc && p->rank > 1 && p->dims[0] > 1 && inner >= GMI_RLANES && inner <= TILE_ELEMS;
+}
+
+/* The node that sums the rows of this one, in the same part of the program; -1. */
+static int32_t row_sum_of(const gmi_lower *l, int32_t node)
+{
+    const int32_t sum = l->row_sum[node];
+    return sum >= 0 && l->early && l->early[sum] != l->early[node] ? -1 : sum;
 }
 
 /* Members whose value is kept, and those whose sums over pixels or rows are made on the way. */
@@ -229,7 +239,7 @@ static void choose_results(builder *b)
     const int pixels = over_pixels(b), rows = over_rows(b);
     for (int32_t i = 0; i < b->n; i++) {
         const int32_t node = b->member[i], room = GM_TRAINING && b->n_sums + b->n_rows < GMI_ELEM_SUMS;
-        const int32_t pixel = room && pixels && l->summed[node], row = room && rows && l->row_sum[node] >= 0, summed = pixel || row;
+        const int32_t pixel = room && pixels && l->summed[node], row = room && rows && row_sum_of(l, node) >= 0, summed = pixel || row;
         if (summed) b->summed[b->n_sums + b->n_rows] = i;
         b->n_sums += pixel, b->n_rows += row;
         if (b->inside[i] + summed < l->uses[node]) b->outs[b->n_outs++] = i;

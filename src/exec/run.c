@@ -152,7 +152,7 @@ gm_status gmi_run_exec(gm_run *r, const gmi_exec *e)
         if (p->inputs[i].value >= 0) r->ptr[p->inputs[i].value] = (void *)(uintptr_t)e->in[i];
     for (int32_t i = 0; i < p->n_outputs; i++) r->ptr[p->outputs[i].value] = e->out[i];
     const int32_t part = GM_TRAINING ? e->part : 0;
-    for (int32_t i = 0; GM_TRAINING && part != 2 && i < p->n_leaves; i++)
+    for (int32_t i = 0; GM_TRAINING && i < p->n_leaves; i++)
         if (p->leaves[i].writes && !p->leaves[i].is_state) gmi_params_forget_squares(r->params, r->slots[i]->offset, r->slots[i]->count);
     exec_part(r, part == 2 ? p->cut : 0, part == 1 ? p->cut : p->n_instrs);
     if (part != 1) r->executions++;

@@ -54,7 +54,8 @@ gm_status gmi_params_make_grad(gm_params *w)
 {
     w->grad = gmi_alloc_n(w->ctx, grad_elems(w->param_elems), sizeof *w->grad);
     if (!w->grad) return GM_E_NOMEM;
-    w->squares = w->grad + w->param_elems; /* all 0, as grad */
+    w->squares = w->grad + w->param_elems;
+    gmi_params_forget_squares(w, 0, w->param_elems);
     return GM_OK;
 }
 

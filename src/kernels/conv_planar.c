@@ -65,12 +65,14 @@ static planes planes_of(const gmi_gather *g, int32_t dx, int64_t o0, int64_t o1)
     return p;
 }
 
-/* Whether all phases of a unit are summed in one pass: conv_dx whose phases have one panel each. What is read of the planes then serves all phases with a tap
- * there. Three output channels and more share the reading among them already, two with many source channels gain nothing (0.97). */
+/* Whether all phases of a unit are summed in one pass: conv_dx whose phases have one panel each, and taps (one without may be wider than the planes). What is
+ * read of the planes then serves all phases with a tap there. Three output channels and more share the reading among them already, two with many source
+ * channels gain nothing (0.97). */
 static int together(const gmi_gather *g, const gmi_kernels *t)
 {
-    return GM_TRAINING && t->lanes && g->ph * g->pw > 1 && g->ph * g->pw * g->oc <= GMI_MR_MAX && g->oc <= 2 && g->oc * g->sc <= 192 &&
-           g->kh * g->kw * g->oc <= ROWS && gmi_ceil_div(g->kh, g->ph) * gmi_ceil_div(g->kw, g->pw) * g->sc <= GMI_KC && g->dil_h == 1 && g->dil_w == 1;
+    if (!GM_TRAINING || !t->lanes || g->ph * g->pw == 1 || g->kh < g->ph || g->kw < g->pw || g->dil_h > 1 || g->dil_w > 1) return 0;
+    return g->ph * g->pw * g->oc <= GMI_MR_MAX && g->oc <= 2 && g->oc * g->sc <= 192 && g->kh * g->kw * g->oc <= ROWS &&
+           gmi_ceil_div(g->kh, g->ph) * gmi_ceil_div(g->kw, g->pw) * g->sc <= GMI_KC;
 }
 
 int gmi_planar_plan(gmi_conv_plan *p, const gmi_kernels *t, int32_t max_tasks)

@@ -323,12 +323,13 @@ static void squares(int32_t threads)
     const gm_program *p = gradient_of(c, 128, 1), *q = gradient_of(c, 128, 0);
     run_gradient(c, p, w);
     const int made = sums_left(w, &k, &right), blocks = (int)(w->param_elems / GMI_RB);
-    ok(right && (!GM_TRAINING || GMI_BLAS || (made >= blocks / 4 && made < blocks)), "%d tasks: %d of %d sums of squares, those of the gradient", (int)c->threads, made, blocks);
+    /* products of narrow groups of columns may be cut by columns, and then leave none */
+    ok(right && (!GM_TRAINING || GMI_BLAS || (k.nr < 16 && threads > 1) || (made >= blocks / 4 && made < blocks)), "%d tasks: %d of %d sums of squares, those of the gradient", (int)c->threads, made, blocks);
     run_gradient(c, q, w);
     const gmi_slot *u = gmi_params_find(w, "u", NULL);
     int left = 0;
     for (int64_t b = u->offset / GMI_RB; b <= (u->offset + u->count - 1) / GMI_RB; b++) left += w->squares[b] != GMI_NOT_SUMMED;
-    ok(!left && sums_left(w, &k, &right) < made && right, "a gradient that no product made: its sums are forgotten, the others stay");
+    ok(!left && sums_left(w, &k, &right) <= made && right, "a gradient that no product made: its sums are forgotten, the others stay");
     gm_program_destroy(p), gm_program_destroy(q);
     gmi_params_release(w);
     gm_context_destroy(c);

@@ -348,7 +348,8 @@ static tile_part *const several[] = {groups1, groups1, groups2, groups3, groups4
 
 #if WIDE
 #define SIDE_ROWS 10 /* from here on */
-static tile_part *const beside[][2] = {{narrow10, side10}, {thin12, side12}, {thin14, side14}};
+#define NARROW(m) narrow##m
+static tile_part *const beside[][2] = {{NARROW(10), side10}, {thin12, side12}, {thin14, side14}};
 #endif
 
 static void tile(const gmi_tile_args *ta)
@@ -385,8 +386,11 @@ static void tile(const gmi_tile_args *ta)
         VF_ADD_PRODUCT(s0_##v, x0, b##v);                                                                                                            \
         VF_ADD_PRODUCT(s1_##v, x1, b##v);                                                                                                            \
     }
-static void lanes(int64_t terms, const gmi_real *a0, const gmi_real *a1, const gmi_real *b, int64_t b_rs, gmi_real *c0, gmi_real *c1)
+#define GO_POINTER(r, to) gmi_real *c##r = to;
+static void lanes(int64_t terms, const gmi_real *a0, const gmi_real *a1, const gmi_real *b, int64_t b_rs, gmi_real *first, gmi_real *second)
 {
+    GO_POINTER(0, first)
+    GO_POINTER(1, second)
     VEC5(GO_SUMS, 0)
     VEC5(GO_SUMS, 1)
     for (int64_t at = 0; at < terms; at++, b += b_rs) {

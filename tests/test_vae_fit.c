@@ -52,17 +52,19 @@ static gm_dataset *dataset(gm_context *c)
     return d;
 }
 
-static gm_vae *small(gm_context *c, gm_dataset *d, const gm_vae_options *more)
+static gm_vae *with_nets(gm_context *c, gm_dataset *d, const gm_vae_options *more, const char *nets)
 {
     gm_vae_options o;
     gm_vae *v = NULL;
     if (more) o = *more;
     else gm_vae_options_init(&o, sizeof o);
-    o.encoder = o.decoder = "dense 8; tanh";
+    o.encoder = o.decoder = nets;
     o.latent_dim = 2;
     if (gm_vae_create(c, gm_dataset_spec(d), &o, &v)) printf("Bail out! %s\n", gm_context_error(c)), exit(1);
     return v;
 }
+
+static gm_vae *small(gm_context *c, gm_dataset *d, const gm_vae_options *more) { return with_nets(c, d, more, "dense 8; tanh"); }
 
 /* ---- what the callback sees ---- */
 
@@ -432,7 +434,8 @@ static void accumulate(gm_context *c, gm_dataset *d)
 {
     gm_fit_options f;
     witness a, b;
-    gm_vae *v = small(c, d, NULL), *u = small(c, d, NULL);
+    static const char nets[] = "dense 64; tanh; dense 64; tanh"; /* gradients of several blocks: sums of squares of one micro-batch must not serve for all */
+    gm_vae *v = with_nets(c, d, NULL, nets), *u = with_nets(c, d, NULL, nets);
     init_fit(&f, &a);
     f.batch = N;
     f.max_steps = 5;
